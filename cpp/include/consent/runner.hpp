@@ -1,0 +1,89 @@
+// Runs one round: feeds the machine what the voters' port reports and does what the machine asks for.
+//
+// Must not know any adapter, libvirt, Nova, nor what an operator's mode makes of the verdict (decision.hpp).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "consent/machine.hpp"
+#include "consent/ports.hpp"
+
+namespace consent {
+
+/// A vote known before anyone is asked: a hypervisor's own voice (later: a standing policy).
+struct Spoken {
+    Voter voter;
+    Answer answer = Answer::abstain;
+    std::string because;
+};
+
+struct RoundRequest {
+    Inquiry inquiry;                   ///< inquiry.round: made up by the runner when empty
+    std::vector<Spoken> spoken;        ///< a binding refusal here ends the round before any guest is asked
+    bool ask_guests = true;            ///< false: only `spoken` is heard
+    Silence silence = Silence::refuse;
+    milliseconds round_deadline{20000};  ///< from the call, waiting for a free place included; 1 ms to 30 s
+    milliseconds grant_lifetime{0};    ///< 0: record no grant
+};
+
+/// What one voter did.
+struct VoterReport {
+    Voter voter;
+    Vote vote = Vote::awaited;         ///< awaited: the round ended before it had to answer
+    std::string because;               ///< its words (cleaned) or ours when it fell silent or left
+    std::int64_t elapsed_ms = -1;      ///< from request to answer; -1 when there is none
+};
+
+/// What came of a round.
+struct RoundReport {
+    std::string round;
+    State verdict = State::failed;     ///< consented, refused, expired, failed or aborted
+    std::int32_t decided_by = -1;      ///< index into voters; -1: nobody in particular
+    std::string because;               ///< the decider's words, or ours; empty for a consent
+    std::string failure_code;          ///< verdict failed: see InquiryFailed; empty otherwise
+    std::vector<VoterReport> voters;   ///< `spoken` first, then the guests
+    std::int64_t elapsed_ms = 0;
+    std::uint64_t grant = 0;           ///< number of the grant recorded; 0: none
+};
+
+/// How long after a voter missed a deadline it is asked but not waited for.
+inline constexpr milliseconds patience{60000};
+
+/// Runs rounds of one host. Safe for use by several threads at once; run() blocks the calling thread.
+class Runner {
+  public:
+    /// `max_rounds` (1 to 1024): rounds under way at once; others wait for a place within their own deadline.
+    Runner(std::shared_ptr<Voters> voters, std::shared_ptr<Ledger> ledger, std::shared_ptr<Clock> clock,
+           std::uint32_t max_rounds = 8);
+    ~Runner();
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+
+    using Progress = std::function<void(const InquiryEvent&)>;
+
+    /// Runs a round to its end, at most round_deadline later (to which a Voters adapter may add the time it takes to
+    /// give up). `progress`, when set, is called in this thread with each event as it comes.
+    /// `cancel`, when set and true, ends the round as aborted within 50 ms.
+    /// Throws std::invalid_argument for a request out of range, before anyone is asked; else every failure is a verdict.
+    RoundReport run(const RoundRequest& request, const Progress& progress = {}, const std::atomic<bool>* cancel = nullptr);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// A fresh random UUID in text form.
+[[nodiscard]] std::string new_uuid();
+
+/// The adapters that need nothing of the outside.
+[[nodiscard]] std::shared_ptr<Clock> make_steady_clock();
+[[nodiscard]] std::shared_ptr<Ledger> make_memory_ledger(std::size_t max_grants = 4096);
+
+[[nodiscard]] std::string_view to_string(Vote vote) noexcept;
+
+}  // namespace consent
