@@ -3,9 +3,10 @@
 #     pip wheel . -w dist --no-deps      one wheel for this machine's Python and libc
 #     pip install .                      the same, installed at once
 #
-# Needs a C++20 compiler and the -dev packages named in scripts/packages.txt; CMake and Ninja come from PyPI when the
-# system has none. The wheel needs none of them: it carries every library that a compute host may lack.
-# Everything that is not about building stands in pyproject.toml. Must not know Nova.
+# Needs a C++20 compiler and the -dev packages named in scripts/packages.txt; CMake and Ninja come
+# from PyPI when the system has none. The wheel needs none of them: it carries every library that a
+# compute host may lack. Everything that is not about building stands in pyproject.toml. Must not
+# know Nova.
 """Build of nova-consent."""
 
 from __future__ import annotations
@@ -23,14 +24,20 @@ ROOT = Path(__file__).resolve().parent
 
 
 class CMakeBuild(build_ext):
-    """Has CMake build the extension and install its component `python` (module, programs, libraries)."""
+    """Has CMake build the extension and install its component `python` (module, programs,
+    libraries).
+    """
 
     def run(self) -> None:
-        """Builds into the folder of temporary files and installs into the one that becomes the wheel."""
+        """Builds into the folder of temporary files and installs into the one that becomes the
+        wheel.
+        """
         import pybind11
 
         if self.inplace:
-            raise SystemExit("nova-consent cannot be installed editable: build a wheel, see setup.py")
+            raise SystemExit(
+                "nova-consent cannot be installed editable: build a wheel, see setup.py"
+            )
         build = Path(self.build_temp).resolve()
         prefix = Path(self.build_lib).resolve()
         configure = [
@@ -42,9 +49,18 @@ class CMakeBuild(build_ext):
             f"-DPython_EXECUTABLE={sys.executable}",
         ]
         subprocess.run(configure, check=True)
-        jobs = ["--parallel", str(self.parallel or len(os.sched_getaffinity(0)))]
-        subprocess.run(["cmake", "--build", str(build), "--target", "consent_wheel", *jobs], check=True)
-        install = ["cmake", "--install", str(build), "--prefix", str(prefix), "--component", "python"]
+        jobs = str(self.parallel or len(os.sched_getaffinity(0)))
+        compile_ = ["cmake", "--build", str(build), "--target", "consent_wheel", "--parallel", jobs]
+        subprocess.run(compile_, check=True)
+        install = [
+            "cmake",
+            "--install",
+            str(build),
+            "--prefix",
+            str(prefix),
+            "--component",
+            "python",
+        ]
         subprocess.run([*install, "--strip"], check=True)
 
 
