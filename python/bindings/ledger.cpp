@@ -37,7 +37,7 @@ void register_ledger(py::module_& module) {
                 grant.expires = clock->now() + milliseconds(static_cast<std::int64_t>(lifetime_s * 1000.0));
                 return from_grant(ledger.grant(grant));
             },
-            py::arg("mover"), py::arg("source"), py::arg("site"), py::arg("lifetime_s"), py::arg("round"))
+            py::arg("mover"), py::arg("source"), py::arg("site"), py::arg("lifetime_s"), py::arg("round_id"))
         .def(
             "claim",
             [clock](Ledger& ledger, const std::string& mover, const std::string& source,

@@ -21,7 +21,8 @@ class ConsentError(Exception):
 
 class RequestError(ConsentError, ValueError):
     """A value handed in is out of range or of the wrong type; the message names the field. Nobody
-    was asked."""
+    was asked.
+    """
 
     code = "request"
 

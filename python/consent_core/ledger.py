@@ -38,12 +38,13 @@ class Grant:
 
 
 class MemoryLedger:
-    """Grants in memory, at most 4096 live ones; of one mover and site a later one takes the earlier
-    one's place.
+    """Grants in memory.
+
+    Of one mover and site a later grant takes the earlier one's place. At most 4096: one more takes
+    the place of the one that would expire first.
 
     Threads: safe for use by several; no call waits. Fork: parent and child each go on with a copy,
-        so that a grant could
-    be claimed twice: a child that claims makes a ledger of its own.
+    so that a grant could be claimed twice: a child that claims makes a ledger of its own.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,12 @@ class MemoryLedger:
         self._native = _native.memory_ledger()
 
     def grant(
-        self, mover: str, source: str, site: str, lifetime_s: float, round: str = ""  # noqa: A002
+        self,
+        mover: str,
+        source: str,
+        site: str,
+        lifetime_s: float,
+        round: str = "",  # noqa: A002
     ) -> Grant:
         """Records a grant that lives `lifetime_s` seconds from now (0.001 to a year).
 
@@ -67,7 +73,6 @@ class MemoryLedger:
 
         Raises:
             RequestError: a value out of range; nothing was recorded.
-            ConsentError: the ledger is full of live grants; nothing was recorded.
         """
         return _grant(self._native.grant(mover, source, site, lifetime_s, round))
 

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 PROGRAMS = ("consent-worker", "consentctl", "consent-agent")
 """consent-worker: asks guests for a process that must not. consentctl: for operators.
-consent-agent: for Linux guests."""
+consent-agent: for Linux guests.
+"""
 
 
 def program(name: str) -> Path:

@@ -100,14 +100,14 @@ class RoundRequest:
     Attributes:
         subject: what is to happen.
         select: which guests are asked.
-        spoken: votes known already, at most 4096.
+        spoken: votes known already, at most 64.
         ask_guests: False: only `spoken` is heard.
         silence: what a guest's silence counts as.
         voter_deadline_s: seconds that each guest has from being asked; above 0. Counted in whole
             milliseconds, as all times here.
         round_deadline_s: seconds from the call to the verdict, waiting for a free place included;
             0.001 to 30.
-        grant_lifetime_s: seconds that a consent's grant stays live; 0: record none.
+        grant_lifetime_s: seconds that a consent's grant stays live, to 86400; 0: record none.
         round: UUID text that names the round in logs; empty: one is made up.
     """
 

@@ -22,7 +22,7 @@ class Runner:
     """Runs the rounds of one host.
 
     Threads: safe for use by several at once. Fork: the child's Runner works, and has none of its
-        parent's rounds.
+    parent's rounds.
     """
 
     def __init__(

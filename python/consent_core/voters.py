@@ -16,12 +16,14 @@ from consent_core.words import Answer
 
 Script = Union[Answer, "tuple[Answer, str]", None]
 """What a scripted voter does: answers, answers because of something, or (None) stays silent until
-its deadline."""
+its deadline.
+"""
 
 
 class Voters:
     """Who can ask the voters of one host. Base of the two below; not to be derived from
-    elsewhere."""
+    elsewhere.
+    """
 
     _port: _native.Voters
 
@@ -35,8 +37,8 @@ class WorkerVoters(Voters):
     another.
 
     Threads: safe for use by several. Fork: keyed by pid; a forked child finds no worker here and
-        starts its own on first
-    need, and its parent's is left alone. Source: cpp/include/consent/voters_worker.hpp.
+    starts its own on first need; its parent's is left alone.
+    Source: cpp/include/consent/voters_worker.hpp.
     """
 
     _port: _native.WorkerVoters

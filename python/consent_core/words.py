@@ -63,7 +63,8 @@ class VoterKind(_Word):
 
 class State(_Word):
     """Where a migration stands. A round's verdict is CONSENTED, REFUSED, EXPIRED, FAILED or
-    ABORTED."""
+    ABORTED.
+    """
 
     IDLE = "idle"
     IDENTIFIED = "identified"
