@@ -1,0 +1,165 @@
+"""The cloud as a whole: up, down, and the handles on its parts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+from . import namespaces
+from .client import Client
+from .control import Control
+from .hosts import STOCK_DRIVER, ComputeHost
+from .layout import Layout
+from .namespaces import leftover_namespaces
+from .processes import run
+from .telling import Telling
+from .waiting import LabError, wait_for
+
+#: What has to be installed, and the Debian package that has it.
+_NEEDED = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "mariadbd": "mariadb-server",
+    "mariadb": "mariadb-client",
+    "libvirtd": "libvirt-daemon-system",
+    "virsh": "libvirt-clients",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "/usr/lib/rabbitmq/bin/rabbitmq-server": "rabbitmq-server",
+}
+
+
+class Cloud:
+    """One cloud: control plane and ``host1``, ``host2``, ``host3``.
+
+    :param driver: ``compute_driver`` of the hosts.
+    :param consent: options of ``[consent]`` in each host's nova.conf; none leaves the section out.
+    :param filters: scheduler filters besides Nova's own, class name -> dotted path.
+
+    One at a time on a machine: a lock file says so. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        place: Layout | None = None,
+        tell: Telling | None = None,
+        driver: str = STOCK_DRIVER,
+        consent: Mapping[str, object] | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> None:
+        self.place, self.tell = place or Layout(), tell or Telling()
+        self.control = Control(self.place, self.tell, filters)
+        self.hosts = {f"host{n}": ComputeHost(self.place, n, driver) for n in (1, 2, 3)}
+        for host in self.hosts.values():
+            if consent:
+                host.more["consent"] = dict(consent)
+        self.client = Client(self.control.session())
+        self._lock: IO[str] | None = None
+
+    def up(self) -> None:
+        """Clears the leftovers of an earlier cloud, then brings this one up; returns when three hosts take work.
+
+        :raises LabError: which part did not come up, and the end of its log.
+        """
+        self._check_machine()
+        self._take_lock()
+        self._clear()
+        for folder in (self.place.run, self.place.cache, self.place.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        namespaces.make_bridge()
+        self.control.up()
+        with ThreadPoolExecutor(len(self.hosts)) as pool:
+            list(pool.map(ComputeHost.up, self.hosts.values()))
+        self.tell.step("three libvirtds listen; nova-compute starts on each")
+        self.control.settled()
+        wait_for("three hosts report to Nova", lambda: self.control.reported_hosts() >= set(self.hosts), 120,
+                 self.hosts["host1"].nova_log)  # fmt: skip
+        self.control.discover_hosts()
+        for host in self.hosts.values():
+            host.nova_up()
+        wait_for("Nova sees three hosts up", self._all_up, 60, self.hosts["host1"].nova_log)
+        self.hosts["host1"].keep_cache()
+        self.tell.step("cloud is up: Nova sees host1, host2, host3")
+
+    def _all_up(self) -> bool:
+        found = self.client.services()
+        return set(found) >= set(self.hosts) and all(service["state"] == "up" for service in found.values())
+
+    def down(self) -> None:
+        """Ends everything the cloud started and removes its namespaces, bridge and state; the cache stays."""
+        self._clear()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        self.tell.step("cloud is down")
+
+    def collect_logs(self, into: Path) -> None:
+        """Copies what explains a failure (logs, settings, guests' consoles) to ``into``."""
+        for name, source in {"log": self.place.logs, "etc": self.place.etc}.items():
+            if source.exists():
+                shutil.copytree(source, into / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("fernet*"))
+        for host in self.hosts.values():
+            for pattern in ("log/**/*.log", "nova/instances/*/console.log", "etc-nova/**/*.*"):
+                for file in host.folder.glob(pattern):
+                    target = into / host.name / file.relative_to(host.folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, target)
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _check_machine(self) -> None:
+        if os.geteuid() != 0:
+            raise LabError("the lab makes namespaces and a bridge: run it as root")
+        missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
+        if missing:
+            raise LabError(f"not installed: apt-get install {' '.join(sorted(set(missing)))}")
+        if not (self.place.bin / "nova-compute").exists():
+            raise LabError(f"no Nova in {self.place.venv}: run this with the Python of the cloud's environment")
+        if len(str(self.place.root)) > 60:
+            raise LabError(f"LAB={self.place.root}: at most 60 characters, sockets lie below it")
+
+    def _take_lock(self) -> None:
+        lock = Path("/run/lock/consent-cloud").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise LabError("another run has its cloud up on this machine; it ends with that run") from error
+        os.set_inheritable(lock.fileno(), False)
+        self._lock = lock
+
+    def _clear(self) -> None:
+        """Ends and removes what a cloud of this lab left, this one or an earlier one that was killed."""
+        ended = sum(namespaces.remove_namespace(name) for name in leftover_namespaces())
+        namespaces.remove_bridge()
+        namespaces.remove_mount_points(self.place)
+        if self.place.run.exists():
+            shutil.rmtree(self.place.run)
+        if ended:
+            self.tell.step(f"ended {ended} processes of the cloud that was up")
+
+
+def install_plugin(place: Layout, wheel: Path) -> None:
+    """Installs the plugin's wheel into the cloud's environment, as an operator does on every host.
+
+    :raises LabError: pip failed.
+    """
+    pip = [place.bin / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"]
+    run([*pip, wheel], timeout_s=120)
+
+
+def openstack(place: Layout, *words: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """The real ``openstack`` command as an admin types it after ``source rc``; standard error goes into its output."""
+    script = f'. {place.rc}; exec openstack "$@"'
+    return subprocess.run(
+        ["bash", "-c", script, "openstack", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=timeout_s, stdin=subprocess.DEVNULL, check=False, env={**os.environ, "COLUMNS": "160"},
+    )  # fmt: skip
+
+
