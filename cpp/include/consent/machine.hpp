@@ -8,7 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -37,9 +36,9 @@ enum class EventKind : std::uint8_t {
     voters_identified,    ///< the current site's voters are known  (ballots, deadline)
     voter_answered,       ///< a voter said something               (voter, answer)
     voter_fell_silent,    ///< a voter's own deadline or channel is gone (voter)
-    voter_left,           ///< a voter no longer runs at the site: it has no stake (voter)
-    voter_withdrew,       ///< a voter took its consent back        (voter)
-    deadline_passed,      ///< the timer last set by set_timer went off
+    voter_left,           ///< a voter no longer runs at the site: it has no stake, whatever it said (voter)
+    voter_withdrew,       ///< a voter took the consent that it gave back (voter)
+    deadline_passed,      ///< the timer last set by set_timer went off; identified: no voters were found in time
     round_failed,         ///< our machinery failed: never a consent
     migration_started,
     migration_completed,
@@ -52,6 +51,8 @@ inline constexpr std::size_t event_count = 12;
 struct Ballot {
     bool binding = true;
     Silence silence = Silence::refuse;
+
+    friend bool operator==(const Ballot&, const Ballot&) = default;
 };
 
 /// One event. Only the fields that its kind names above are read.
@@ -60,10 +61,10 @@ struct Event {
     std::uint32_t voter = 0;            ///< index into the current site's ballots
     Answer answer = Answer::abstain;
     std::uint32_t sites = 0;            ///< number of candidate sites, 1 to max_sites
-    const std::vector<Ballot>* ballots = nullptr;  ///< not owned; read during step() only; at most max_voters
+    const std::vector<Ballot>* ballots = nullptr;  ///< not owned, not the migration's; at most max_voters
     TimePoint now{};                    ///< when it happened
     TimePoint deadline{};               ///< voters_identified: when the round ends at the latest
-    milliseconds grant_lifetime{0};     ///< sites_identified: how long a consent may wait for its migration
+    milliseconds grant_lifetime{0};     ///< sites_identified: how long a consent may wait for its migration; 0: for ever
 };
 
 /// What the caller must do, in this order: a record stands before the act that it records.
@@ -75,12 +76,13 @@ enum class EffectKind : std::uint8_t {
     clear_timer,
     record_verdict,     ///< write down `verdict` for `site`, decided by `voter` (no_voter: by nobody in particular)
     start_migration,    ///< the site consented: let the migration go
-    abort_migration,    ///< stop the migration under way
+    abort_migration,    ///< take start_migration back: the migration must not start, or must stop when it is under way
 };
 
 inline constexpr std::uint32_t no_voter = 0xffffffffU;
 inline constexpr std::uint32_t max_sites = 1024;
 inline constexpr std::uint32_t max_voters = 4096;
+inline constexpr milliseconds max_grant_lifetime = std::chrono::hours(24);
 
 struct Effect {
     EffectKind kind = EffectKind::clear_timer;
@@ -109,7 +111,7 @@ class Effects {
     std::size_t size_ = 0;
 };
 
-/// What became of a voter of the current site.
+/// What became of a voter of the current site. Each speaks once; after a consent it may only withdraw or leave.
 enum class Vote : std::uint8_t { awaited, consented, refused, abstained, silent, left, withdrawn };
 
 /// The whole state of one migration. A plain value: copy it, compare it, keep it.
@@ -122,6 +124,8 @@ struct Migration {
     milliseconds grant_lifetime{0};
     std::vector<Ballot> ballots;   ///< of the current site
     std::vector<Vote> votes;       ///< of the current site, same length
+
+    friend bool operator==(const Migration&, const Migration&) = default;
 };
 
 /// What a cell of the table does with an event. `illegal` refuses it and changes nothing.
@@ -138,7 +142,7 @@ extern const Transitions transitions;
 /// Feeds one event to a migration.
 ///
 /// Result: true when the table and the event's own fields allow it; `migration` is then the next state and `effects` what
-/// to do. False when it is illegal here (wrong state, unknown voter, an answer given twice, no site or too many): then
+/// to do. False when it is illegal here (wrong state, unknown voter or word, an answer given twice, no site or too many): then
 /// `migration` is unchanged and `effects` is empty. Never throws except std::bad_alloc (from voters_identified alone).
 /// Threads: none of its own; two calls on one Migration must not overlap. Source: docs/adr (the machine).
 [[nodiscard]] bool step(Migration& migration, const Event& event, Effects& effects);

@@ -53,6 +53,9 @@ struct InquiryFailed { std::string code; std::string why; };
 using InquiryEvent = std::variant<VotersIdentified, VoterAnswered, VoterFellSilent, VoterLeft, VoterWithdrew, InquiryFailed>;
 
 /// A round under way at the voters. Ended by its destructor, which withdraws what is still open and never blocks.
+/// Every voter is accounted for, as answered, silent or left, by Inquiry::voter_deadline after request(): an adapter of
+/// which nothing is heard at the round's deadline while voters are owed is held for stuck (worker_timeout), since the
+/// silence of our own machinery must not pass for the voters'.
 /// Used by one thread.
 class Voices {
   public:

@@ -26,9 +26,9 @@ struct RoundRequest {
     Inquiry inquiry;                   ///< inquiry.round: made up by the runner when empty
     std::vector<Spoken> spoken;        ///< a binding refusal here ends the round before any guest is asked
     bool ask_guests = true;            ///< false: only `spoken` is heard
-    Silence silence = Silence::refuse;
+    Silence silence = Silence::refuse; ///< what a guest's silence counts as, whatever the adapter says
     milliseconds round_deadline{20000};  ///< from the call, waiting for a free place included; 1 ms to 30 s
-    milliseconds grant_lifetime{0};    ///< 0: record no grant
+    milliseconds grant_lifetime{0};    ///< 0: record no grant; at most max_grant_lifetime
 };
 
 /// What one voter did.
@@ -51,13 +51,25 @@ struct RoundReport {
     std::uint64_t grant = 0;           ///< number of the grant recorded; 0: none
 };
 
+/// Bounds of a request; run() refuses what is beyond them.
+inline constexpr milliseconds max_deadline{30000};
+inline constexpr std::size_t max_spoken = 64;
+inline constexpr std::size_t max_name = 255;           ///< bytes of an id, a name, a project, a host
+inline constexpr std::size_t max_selected = 4096;      ///< entries of Select::listed and of Select::exclude
+inline constexpr std::size_t max_words = 1024;         ///< bytes kept of what a voter or an adapter says
+
+/// How long past the round's deadline an adapter may take to show that it is alive.
+inline constexpr milliseconds sign_of_life{400};
+
 /// How long after a voter missed a deadline it is asked but not waited for.
 inline constexpr milliseconds patience{60000};
 
 /// Runs rounds of one host. Safe for use by several threads at once; run() blocks the calling thread.
 class Runner {
   public:
-    /// `max_rounds` (1 to 1024): rounds under way at once; others wait for a place within their own deadline.
+    /// `max_rounds` (1 to 1024): rounds that ask guests at once; others wait, first come first served, within their own
+    /// deadline. `voters` may be null when no round asks guests, `ledger` when none records a grant.
+    /// Throws std::invalid_argument for a max_rounds out of range or no clock.
     Runner(std::shared_ptr<Voters> voters, std::shared_ptr<Ledger> ledger, std::shared_ptr<Clock> clock,
            std::uint32_t max_rounds = 8);
     ~Runner();
@@ -66,10 +78,12 @@ class Runner {
 
     using Progress = std::function<void(const InquiryEvent&)>;
 
-    /// Runs a round to its end, at most round_deadline later (to which a Voters adapter may add the time it takes to
-    /// give up). `progress`, when set, is called in this thread with each event as it comes.
+    /// Runs a round to its end, at most round_deadline + sign_of_life later. A guest is given voter_deadline, or what is
+    /// left of the round when that is less. No place among max_rounds within the deadline: expired, saying so.
+    /// `progress`, when set, is called in this thread with each event that counts, after it was counted.
     /// `cancel`, when set and true, ends the round as aborted within 50 ms.
-    /// Throws std::invalid_argument for a request out of range, before anyone is asked; else every failure is a verdict.
+    /// Throws std::invalid_argument for a request out of range, before anyone is asked; else every failure, an exception
+    /// of a port or of `progress` included, is a verdict.
     RoundReport run(const RoundRequest& request, const Progress& progress = {}, const std::atomic<bool>* cancel = nullptr);
 
   private:
@@ -77,10 +91,11 @@ class Runner {
     std::unique_ptr<Impl> impl_;
 };
 
-/// A fresh random UUID in text form.
+/// A fresh random UUID (version 4) in lower-case text form. Throws std::system_error when the kernel has no random bytes.
 [[nodiscard]] std::string new_uuid();
 
-/// The adapters that need nothing of the outside.
+/// The adapters that need nothing of the outside. The ledger holds at most `max_grants` (1 or more): one more takes the
+/// place of the one that would expire first.
 [[nodiscard]] std::shared_ptr<Clock> make_steady_clock();
 [[nodiscard]] std::shared_ptr<Ledger> make_memory_ledger(std::size_t max_grants = 4096);
 
