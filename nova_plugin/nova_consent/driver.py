@@ -1,0 +1,227 @@
+"""ConsentLibvirtDriver: where Nova's live migration meets the consent gate.
+
+Nova's libvirt driver with four things added: the consent channel in guests that it starts, the gate
+at the three points where a live migration can still be refused with the VM untouched, what the
+scheduler's filter reads, and a trait. It adds nothing to any Nova object, so either end of a
+migration may run the stock driver, and guests go on as before when this one is removed. Every
+override calls Nova's own method, and nothing of ours makes one fail, save the gate's refusals. Must
+not know voters or verdicts (gate.py).
+
+Nova's order of calls, 2025.1 to 2026.2: nova/compute/manager.py,
+check_can_live_migrate_destination, then check_can_live_migrate_source on the other host, then
+pre_live_migration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nova.conf
+from consent_core import Answer, ConsentError, Mode, Voters, WorkerVoters
+from nova.virt.libvirt import config as libvirt_config
+from nova.virt.libvirt import driver as libvirt_driver
+from oslo_log import log as logging
+
+from nova_consent.conf import Options, read_options
+from nova_consent.facts import ACCEPT_INCOMING_STAT, MODE_STAT
+from nova_consent.gate import Gate
+from nova_consent.settings import HostSettings
+
+LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
+
+CHANNEL = "org.openstack.consent.0"
+TRAITS = {Mode.ENFORCE: "CUSTOM_CONSENT_ENFORCE", Mode.AUDIT: "CUSTOM_CONSENT_AUDIT"}
+
+
+def open_voters(options: Options, host: str, uri: str) -> Voters:
+    """Whom the gate of `host` asks: its guests, through consent-worker, which starts on first
+    need.
+    """
+    return WorkerVoters(program=options.worker_program, uri=options.libvirt_uri or uri)
+
+
+class ConsentChannel(libvirt_config.LibvirtConfigGuestChannel):  # type: ignore[misc]
+    """The channel on which a guest is asked. libvirt chooses its socket, on each host anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.type = "unix"
+        self.target_name = CHANNEL
+
+    def format_dom(self) -> Any:
+        # Nova writes a <source> with the path even when there is none, which is not XML; so it gets
+        # one to write, and it is taken out again.
+        self.source_path = ""
+        channel = super().format_dom()
+        for source in channel.findall("source"):
+            channel.remove(source)
+        return channel
+
+
+class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
+    """Nova's libvirt driver, asking before a live migration.
+
+    :raises nova_consent.conf.ConfigError: when nova-compute starts, for a value in [consent] that
+    cannot be taken
+    """
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        self._consent_options = read_options(CONF)
+        super().__init__(virtapi, read_only)
+        self._consent_settings = HostSettings(self._consent_options)
+        self._open_gate(CONF.host)
+
+    def _open_gate(self, host: str) -> None:
+        self._consent_voters = open_voters(self._consent_options, host, self._uri())
+        self._consent_gate = Gate(
+            host, self._consent_options, self._consent_settings, self._consent_voters
+        )
+
+    def init_host(self, host: str) -> None:
+        self._open_gate(host)
+        super().init_host(host)
+        mode = self._consent_mode()
+        LOG.info(
+            "consent: mode=%s on_error=%s at the start; the host's file is %s",
+            mode.value if mode else "unknown",
+            self._consent_settings.stance.on_error.value,
+            self._consent_options.host_file,
+        )
+
+    def cleanup_host(self, host: str) -> None:
+        try:
+            if isinstance(self._consent_voters, WorkerVoters):
+                self._consent_voters.close()
+        except Exception:
+            LOG.exception("consent: consent-worker could not be ended; it ends with this process")
+        super().cleanup_host(host)
+
+    # -- guests that start --
+
+    def _get_guest_config(self, *args: Any, **kwargs: Any) -> Any:
+        guest = super()._get_guest_config(*args, **kwargs)
+        # In every mode: a guest started today may be asked when the mode has changed.
+        if CONF.libvirt.virt_type in ("kvm", "qemu"):
+            guest.add_device(ConsentChannel())
+        return guest
+
+    # -- the gate --
+
+    def check_can_live_migrate_destination(
+        self,
+        context: Any,
+        instance: Any,
+        src_compute_info: Any,
+        dst_compute_info: Any,
+        block_migration: Any = False,
+        disk_over_commit: Any = False,
+    ) -> Any:
+        """As Nova's; then asks who runs here.
+
+        :raises nova.exception.MigrationPreCheckError: they refuse; what Nova's check left behind is
+        taken away again
+        """
+        data = super().check_can_live_migrate_destination(
+            context, instance, src_compute_info, dst_compute_info, block_migration, disk_over_commit
+        )
+        try:
+            self._consent_gate.incoming(context, instance, src_compute_info)
+        except Exception:
+            # Nova's manager cleans up only after the driver's check has passed.
+            try:
+                self.cleanup_live_migration_destination_check(context, data)
+            except Exception:
+                LOG.exception(
+                    "consent: a file of Nova's destination check was left behind", instance=instance
+                )
+            raise
+        return data
+
+    def check_can_live_migrate_source(
+        self, context: Any, instance: Any, dest_check_data: Any, block_device_info: Any = None
+    ) -> Any:
+        """As Nova's; then asks the guest that is to move, and its hypervisor.
+
+        :raises nova.exception.MigrationPreCheckError: they refuse
+        """
+        data = super().check_can_live_migrate_source(
+            context, instance, dest_check_data, block_device_info
+        )
+        self._consent_gate.outgoing(context, instance)
+        return data
+
+    def pre_live_migration(
+        self,
+        context: Any,
+        instance: Any,
+        block_device_info: Any,
+        network_info: Any,
+        disk_info: Any,
+        migrate_data: Any,
+    ) -> Any:
+        """Claims the consent given at the check, or asks anew; then as Nova's.
+
+        :raises nova.exception.MigrationPreCheckError: it is refused now. Nothing was prepared here
+        yet, and Nova leaves
+            the VM as it is on its source
+        """
+        self._consent_gate.arriving(context, instance)
+        return super().pre_live_migration(
+            context, instance, block_device_info, network_info, disk_info, migrate_data
+        )
+
+    # -- what is published --
+
+    def get_available_resource(self, nodename: str) -> Any:
+        """As Nova's, with the mode and the hypervisor's word on incoming guests in its stats, for
+        ConsentFilter.
+        """
+        resources = super().get_available_resource(nodename)
+        # Always both, empty where there is nothing to say: Nova may keep what a driver no longer
+        # mentions.
+        stats = {MODE_STAT: "", ACCEPT_INCOMING_STAT: ""}
+        try:
+            stats.update(self._consent_stats())
+        except Exception:
+            LOG.exception(
+                "consent: nothing could be published for the scheduler; its filter will let "
+                "this host pass"
+            )
+        resources.setdefault("stats", {}).update(stats)
+        return resources
+
+    def _consent_stats(self) -> dict[str, str]:
+        mode = self._consent_mode()
+        if mode is None:
+            # The file is bad: the mode stands, what the hypervisor would say is not known.
+            return {MODE_STAT: self._consent_settings.stance.mode.value}
+        incoming: Answer = self._consent_settings.current().accept_incoming.answer
+        return {
+            MODE_STAT: mode.value,
+            ACCEPT_INCOMING_STAT: "" if mode is Mode.OFF else incoming.value,
+        }
+
+    def _consent_mode(self) -> Mode | None:
+        """The mode in force; None while the host's file cannot be used (which settings.py has
+        logged).
+        """
+        try:
+            return self._consent_settings.current().mode
+        except (ConsentError, OSError):
+            return None
+
+    def update_provider_tree(
+        self, provider_tree: Any, nodename: str, allocations: Any = None
+    ) -> None:
+        """As Nova's, with a trait for the mode: CUSTOM_CONSENT_ENFORCE or CUSTOM_CONSENT_AUDIT,
+        none for off.
+        """
+        super().update_provider_tree(provider_tree, nodename, allocations=allocations)
+        try:
+            mode = self._consent_mode() or self._consent_settings.stance.mode
+            wanted = {trait for each, trait in TRAITS.items() if each is mode}
+            provider_tree.add_traits(nodename, *wanted)
+            provider_tree.remove_traits(nodename, *(set(TRAITS.values()) - wanted))
+        except Exception:
+            LOG.exception("consent: the trait of this host's mode could not be set")
