@@ -5,9 +5,10 @@
     check.py --only cpp,python  these stages, and those that they need
     check.py --list             the stages
 
-A stage that fails does not stop the others, only those that need it (they are then failed too, as not run). Light stages
-run two side by side; one that measures time, or brings up hosts, runs alone. Each runs in a process group of its own;
-whatever it leaves behind is ended by its id and named. Logs: build/check/<stage>.log.
+A stage that fails does not stop the others, only those that need it (they are then failed too, as
+not run). Light stages run two side by side; one that measures time, or brings up hosts, runs alone.
+Each runs in a process group of its own; whatever it leaves behind is ended by its id and named.
+Logs: build/check/<stage>.log.
 
 Standard library only: this runs before anything is installed. Linux only (/proc, PR_SET_CHILD_SUBREAPER).
 """
@@ -23,6 +24,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,7 +150,7 @@ STAGES = (
     ),
 )
 
-# Closing lines of the runners that stages use. Ours may stand after others' (a runner of runners): then it alone counts.
+# Closing lines of the runners that stages use. Where ours stands, it alone counts: it may sum up others'.
 OURS = re.compile(
     r"^(?:\w+: )?(?P<passed>\d+) passed, (?P<failed>\d+) failed(?:, \d+ skipped)?$", re.M
 )
@@ -244,10 +246,8 @@ def descendants(root: int) -> dict[int, str]:
 
 def signal_all(pids: dict[int, str], number: signal.Signals) -> None:
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def end_descendants(grace_s: float = 10.0) -> dict[int, str]:
@@ -271,10 +271,8 @@ def reap_orphans(known: set[int] | None = None) -> None:
     for entry in Path(f"/proc/self/task/{os.getpid()}").glob("children"):
         for pid in map(int, entry.read_text().split()):
             if pid not in (known or set()):
-                try:
+                with suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    pass
 
 
 def end_group(run: Run, grace_s: float = 20.0) -> None:
@@ -357,18 +355,14 @@ class Checks:
         self.running.append(run)
 
     def look(self) -> None:
+        """Takes in the stages that ended or must end. With none left, whatever they started ends too."""
         for run in list(self.running):
             assert run.process is not None
-            now = time.monotonic()
-            over = (
-                "its limit of {} s".format(run.stage.limit_s)
-                if now > run.started + run.stage.limit_s
-                else (f"the limit of {self.total_limit_s:.0f} s for all" if now > self.ends else "")
-            )
-            if run.process.poll() is None and not over:
-                continue
-            if over and run.process.poll() is None:
-                run.notes.append(f"ended at {over}")
+            if run.process.poll() is None:
+                limit = self.limit_passed(run)
+                if not limit:
+                    continue
+                run.notes.append(f"ended at {limit}")
                 end_group(run)
             self.running.remove(run)
             run.seconds = time.monotonic() - run.started
@@ -385,8 +379,16 @@ class Checks:
         else:
             reap_orphans({run.process.pid for run in self.running if run.process})
 
+    def limit_passed(self, run: Run) -> str:
+        now = time.monotonic()
+        if now > self.ends:
+            return f"the limit of {self.total_limit_s:.0f} s for all"
+        if now > run.started + run.stage.limit_s:
+            return f"its limit of {run.stage.limit_s} s"
+        return ""
+
     def judge(self, run: Run, timed_out: bool) -> None:
-        """Counts a stage. One without a runner's closing line counts as one test; one whose runner ran nothing failed."""
+        """Counts a stage: one without a runner's closing line as one test; one that ran none failed."""
         assert run.process is not None
         good = run.process.returncode == 0 and not timed_out
         counted = count_tests(run.log.read_text(errors="replace"))
@@ -403,9 +405,10 @@ class Checks:
     def finish(self, run: Run) -> None:
         self.done[run.stage.name] = run
         word = "passed" if run.ok else "FAILED"
+        counts = f"{run.passed} passed, {run.failed} failed"
         detail = f": {run.note}" if run.note else ""
         print(
-            f"{self.clock()} {run.stage.name}: {word} in {run.seconds:.0f} s, {run.passed} passed, {run.failed} failed{detail}",
+            f"{self.clock()} {run.stage.name}: {word} in {run.seconds:.0f} s, {counts}{detail}",
             flush=True,
         )
         if not run.ok and run.process is not None:

@@ -8,11 +8,12 @@
 
 Each prints the path that it made, and nothing else, on stdout.
 
-Why two layers: an environment takes minutes and a network to make, so it is kept outside of the clone and shared by every
-checkout whose lock file is the same; but Nova loads its driver from nova/virt/ alone, so our wheel must lie in the very
-same site-packages as Nova. Each checkout therefore has a copy of its own (hard links: seconds, no space), and two
-checkouts never meet. A cached environment carries a marker, written last: a run that was killed leaves none, and the
-next one starts that environment afresh. Standard library only: nothing is installed yet when this runs.
+Why two layers: an environment takes minutes and a network to make, so it is kept outside of the clone
+and shared by every checkout whose lock file is the same; but Nova loads its driver from nova/virt/
+alone, so our wheel must lie in the very same site-packages as Nova. Each checkout therefore has a copy
+of its own (hard links: seconds, no space), and two checkouts never meet. A cached environment carries
+a marker, written last: a run that was killed leaves none, and the next one starts it afresh.
+Standard library only: nothing is installed yet when this runs.
 """
 
 from __future__ import annotations
@@ -246,7 +247,10 @@ def lock(name: str, constraints: str | None) -> Path:
             f"environments: not from a package index, so nobody else could install it: {', '.join(local)}"
         )
     target = ROOT / "requirements" / f"{name}.txt"
-    header = f"# Lock file of the environment '{name}'. Made anew by: make lock NAME={name} (from requirements/{name}.in)"
+    header = (
+        f"# Lock file of the environment '{name}'. "
+        f"Made anew by: make lock NAME={name} (from requirements/{name}.in)"
+    )
     target.write_text(
         "\n".join([header, *(line for line in frozen if not line.startswith("pip=="))]) + "\n"
     )
