@@ -75,11 +75,16 @@ class Guest:
         """Changes who holds the channel (`agent`, `none`, `hostile MODE [ARG]`) and waits until
         libvirt reports it.
 
-        About 1 s; see Serial.tell. :raises TimeoutError: the guest or libvirt does not follow
-        within 20 s.
+        About 2 s. :raises TimeoutError: the guest or libvirt does not follow within 20 s.
         """
-        self.serial.tell(command)
-        _await_channel(self, command != "none")
+        with self.serial.line() as line:
+            # QEMU reports a channel's changes at most once a second and leaves out what is past by
+            # then: without a rest in between, nobody could tell the new holder from the old one.
+            line.tell("none")
+            _await_channel(self, False)
+            if command != "none":
+                line.tell(command)
+                _await_channel(self, True)
 
     def destroy(self) -> None:
         """Ends it at once; nothing when it has ended already."""

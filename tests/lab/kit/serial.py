@@ -7,12 +7,13 @@ stands at the top of `init`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,40 +61,56 @@ class Serial:
             time.sleep(_LOOK_S)
 
     def tell(self, command: str, timeout_s: float = 20.0) -> None:
-        """Gives the guest one command and waits until it says that it obeyed.
+        """Gives the guest one command and waits until it says that it obeyed: about 1 s.
 
-        :raises TimeoutError: no word from it; :raises ValueError: it does not know the command.
+        :raises TimeoutError: no word from it.
+        :raises ValueError: it does not know the command.
         """
-        since = self.size()
-        # QEMU looks for a reader of the terminal once a second, so the line is held open until the
-        # guest has answered.
-        line = os.open(self.terminal(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        with self.line() as line:
+            line.tell(command, timeout_s)
+
+    @contextlib.contextmanager
+    def line(self) -> Iterator[Line]:
+        """Opens the terminal for several commands: QEMU looks for who opened it once a second, so
+        only the first of them takes long. Keep it short: what the guest prints is read only while
+        it is told something, and unread it stalls the guest's console in the end.
+        """
+        terminal = os.open(self.terminal(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
-            tty.setraw(line)
-            os.write(line, command.encode() + b"\n")
-            end = time.monotonic() + timeout_s
-            pattern = rf"^(ok|bad): {re.escape(command)}$"
-            while True:
-                # What the guest prints comes here too: left unread, it would stall the guest's
-                # console.
-                if select.select([line], [], [], _LOOK_S)[0]:
-                    _drain(line)
-                if found := re.search(pattern, self.text(since), re.MULTILINE):
-                    if found[1] == "bad":
-                        raise ValueError(f"the guest does not know {command!r}")
-                    return
-                if time.monotonic() > end:
-                    raise TimeoutError(
-                        f"{self.log}: no answer to {command!r} in {timeout_s} s: "
-                        f"{self.text(since)[-500:]!r}"
-                    )
+            tty.setraw(terminal)
+            yield Line(self, terminal)
         finally:
-            os.close(line)
+            os.close(terminal)
 
 
-def _drain(line: int) -> None:
-    try:
-        while os.read(line, 65536):
+@dataclass(frozen=True)
+class Line:
+    """An open terminal; see Serial.line."""
+
+    serial: Serial
+    terminal: int
+
+    def tell(self, command: str, timeout_s: float = 20.0) -> None:
+        """As Serial.tell."""
+        since = self.serial.size()
+        os.write(self.terminal, command.encode() + b"\n")
+        end = time.monotonic() + timeout_s
+        pattern = rf"^(ok|bad): {re.escape(command)}$"
+        while True:
+            if select.select([self.terminal], [], [], _LOOK_S)[0]:
+                _drain(self.terminal)
+            text = self.serial.text(since)
+            if found := re.search(pattern, text, re.MULTILINE):
+                if found[1] == "bad":
+                    raise ValueError(f"the guest does not know {command!r}")
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(
+                    f"{self.serial.log}: no answer to {command!r} in {timeout_s} s: {text[-500:]!r}"
+                )
+
+
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(terminal, 65536):
             pass
-    except BlockingIOError:
-        pass
