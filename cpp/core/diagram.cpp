@@ -21,9 +21,7 @@ std::vector<std::vector<Ballot>> electorates() {
     std::vector<std::vector<Ballot>> all{{}};
     for (const Ballot& first : kinds) {
         all.push_back({first});
-        for (const Ballot& second : kinds) {
-            all.push_back({first, second});
-        }
+        for (const Ballot& second : kinds) { all.push_back({first, second}); }
     }
     return all;
 }
@@ -35,9 +33,7 @@ std::vector<Event> events(const std::vector<std::vector<Ballot>>& ballots) {
         switch (kind) {
             case EventKind::sites_identified: all.push_back({.kind = kind, .sites = 2}); break;
             case EventKind::voters_identified:
-                for (const auto& some : ballots) {
-                    all.push_back({.kind = kind, .ballots = &some});
-                }
+                for (const auto& some : ballots) { all.push_back({.kind = kind, .ballots = &some}); }
                 break;
             default:
                 for (std::uint32_t voter = 0; voter < 2; ++voter) {
@@ -76,13 +72,9 @@ int main() {
         open.pop_front();
         for (const Event& event : all) {
             Migration to = from;
-            if (!step(to, event, effects)) {
-                continue;
-            }
+            if (!step(to, event, effects)) { continue; }
             arrows[{from.state, to.state}].insert(event.kind);
-            if (seen.insert(key(to)).second) {
-                open.push_back(std::move(to));
-            }
+            if (seen.insert(key(to)).second) { open.push_back(std::move(to)); }
         }
     }
 

@@ -14,9 +14,7 @@ bool is_voter(const Migration& m, std::uint32_t voter) noexcept {
     return voter < m.votes.size() && voter < m.ballots.size();
 }
 
-bool vetoes_by_silence(const Ballot& ballot) noexcept {
-    return ballot.binding && ballot.silence != Silence::abstain;
-}
+bool vetoes_by_silence(const Ballot& ballot) noexcept { return ballot.binding && ballot.silence != Silence::abstain; }
 
 /// The current site is out: on to the next candidate, or the end.
 void leave_site(Migration& m, State verdict, std::uint32_t decided_by, Effects& effects) noexcept {
@@ -37,9 +35,7 @@ void leave_site(Migration& m, State verdict, std::uint32_t decided_by, Effects& 
 /// The round at the current site ends without its consent.
 void end_round(Migration& m, State verdict, std::uint32_t decided_by, Effects& effects) noexcept {
     effects.push({.kind = EffectKind::record_verdict, .site = m.site, .voter = decided_by, .verdict = verdict});
-    if (m.owed > 0) {
-        effects.push({.kind = EffectKind::withdraw_requests, .site = m.site});
-    }
+    if (m.owed > 0) { effects.push({.kind = EffectKind::withdraw_requests, .site = m.site}); }
     effects.push({.kind = EffectKind::clear_timer});
     leave_site(m, verdict, decided_by, effects);
 }
@@ -65,9 +61,7 @@ void consent_site(Migration& m, TimePoint now, Effects& effects) noexcept {
 void settle(Migration& m, std::uint32_t voter, Vote vote, TimePoint now, Effects& effects) noexcept {
     m.votes[voter] = vote;
     --m.owed;
-    if (m.owed == 0) {
-        consent_site(m, now, effects);
-    }
+    if (m.owed == 0) { consent_site(m, now, effects); }
 }
 
 /// A consent that may already have been acted upon is void.
@@ -87,9 +81,7 @@ void finish(Migration& m, State verdict, Effects& effects) noexcept {
 
 bool take_sites(Migration& m, const Event& event, Effects& effects) noexcept {
     const bool lifetime_ok = event.grant_lifetime >= milliseconds::zero() && event.grant_lifetime <= max_grant_lifetime;
-    if (event.sites == 0 || event.sites > max_sites || !lifetime_ok) {
-        return false;
-    }
+    if (event.sites == 0 || event.sites > max_sites || !lifetime_ok) { return false; }
     m.state = State::identified;
     m.site = 0;
     m.sites = event.sites;
@@ -99,9 +91,7 @@ bool take_sites(Migration& m, const Event& event, Effects& effects) noexcept {
 }
 
 bool open_round(Migration& m, const Event& event, Effects& effects) {
-    if (event.ballots == nullptr || event.ballots->size() > max_voters) {
-        return false;
-    }
+    if (event.ballots == nullptr || event.ballots->size() > max_voters) { return false; }
     // Room first: when there is none the migration is left as it was.
     m.ballots.reserve(event.ballots->size());
     m.votes.reserve(event.ballots->size());
@@ -119,9 +109,7 @@ bool open_round(Migration& m, const Event& event, Effects& effects) {
 }
 
 bool count_answer(Migration& m, const Event& event, Effects& effects) noexcept {
-    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::awaited) {
-        return false;
-    }
+    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::awaited) { return false; }
     switch (event.answer) {
         case Answer::consent: settle(m, event.voter, Vote::consented, event.now, effects); return true;
         case Answer::abstain: settle(m, event.voter, Vote::abstained, event.now, effects); return true;
@@ -139,9 +127,7 @@ bool count_answer(Migration& m, const Event& event, Effects& effects) noexcept {
 }
 
 bool count_silence(Migration& m, const Event& event, Effects& effects) noexcept {
-    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::awaited) {
-        return false;
-    }
+    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::awaited) { return false; }
     if (!vetoes_by_silence(m.ballots[event.voter])) {
         settle(m, event.voter, Vote::silent, event.now, effects);
         return true;
@@ -153,9 +139,7 @@ bool count_silence(Migration& m, const Event& event, Effects& effects) noexcept 
 }
 
 bool count_departure(Migration& m, const Event& event, Effects& effects) noexcept {
-    if (!is_voter(m, event.voter) || m.votes[event.voter] == Vote::left) {
-        return false;
-    }
+    if (!is_voter(m, event.voter) || m.votes[event.voter] == Vote::left) { return false; }
     if (m.votes[event.voter] == Vote::awaited) {
         settle(m, event.voter, Vote::left, event.now, effects);
     } else {
@@ -165,26 +149,18 @@ bool count_departure(Migration& m, const Event& event, Effects& effects) noexcep
 }
 
 bool count_withdrawal(Migration& m, const Event& event, Effects& effects) noexcept {
-    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::consented) {
-        return false;
-    }
+    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::consented) { return false; }
     m.votes[event.voter] = Vote::withdrawn;
-    if (m.ballots[event.voter].binding) {
-        end_round(m, State::refused, event.voter, effects);
-    }
+    if (m.ballots[event.voter].binding) { end_round(m, State::refused, event.voter, effects); }
     return true;
 }
 
 bool close_round(Migration& m, const Event& event, Effects& effects) noexcept {
     std::uint32_t decided_by = no_voter;
     for (std::uint32_t voter = 0; is_voter(m, voter); ++voter) {
-        if (m.votes[voter] != Vote::awaited) {
-            continue;
-        }
+        if (m.votes[voter] != Vote::awaited) { continue; }
         m.votes[voter] = Vote::silent;
-        if (decided_by == no_voter && vetoes_by_silence(m.ballots[voter])) {
-            decided_by = voter;
-        }
+        if (decided_by == no_voter && vetoes_by_silence(m.ballots[voter])) { decided_by = voter; }
     }
     if (decided_by == no_voter) {
         consent_site(m, event.now, effects);
@@ -207,13 +183,9 @@ bool fail_site(Migration& m, Effects& effects) noexcept {
 }
 
 bool revoke_consent(Migration& m, const Event& event, Effects& effects) noexcept {
-    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::consented) {
-        return false;
-    }
+    if (!is_voter(m, event.voter) || m.votes[event.voter] != Vote::consented) { return false; }
     m.votes[event.voter] = Vote::withdrawn;
-    if (m.ballots[event.voter].binding) {
-        take_back(m, State::refused, event.voter, effects);
-    }
+    if (m.ballots[event.voter].binding) { take_back(m, State::refused, event.voter, effects); }
     return true;
 }
 
@@ -241,12 +213,8 @@ bool fail(Migration& m, Effects& effects) noexcept {
 bool abort(Migration& m, Effects& effects) noexcept {
     const bool let_go = m.state == State::consented || m.state == State::migrating;
     finish(m, State::aborted, effects);
-    if (m.owed > 0) {
-        effects.push({.kind = EffectKind::withdraw_requests, .site = m.site});
-    }
-    if (let_go) {
-        effects.push({.kind = EffectKind::abort_migration, .site = m.site});
-    }
+    if (m.owed > 0) { effects.push({.kind = EffectKind::withdraw_requests, .site = m.site}); }
+    if (let_go) { effects.push({.kind = EffectKind::abort_migration, .site = m.site}); }
     effects.push({.kind = EffectKind::clear_timer});
     return true;
 }
@@ -261,9 +229,7 @@ bool step(const Transitions& table, Migration& migration, const Event& event, Ef
     effects.clear();
     const auto state = static_cast<std::size_t>(migration.state);
     const auto kind = static_cast<std::size_t>(event.kind);
-    if (state >= state_count || kind >= event_count) {
-        return false;
-    }
+    if (state >= state_count || kind >= event_count) { return false; }
     switch (table[state][kind]) {
         case Rule::illegal: return false;
         case Rule::take_sites: return take_sites(migration, event, effects);

@@ -13,8 +13,6 @@ class ClockSteady final : public Clock {
 
 }  // namespace
 
-std::shared_ptr<Clock> make_steady_clock() {
-    return std::make_shared<ClockSteady>();
-}
+std::shared_ptr<Clock> make_steady_clock() { return std::make_shared<ClockSteady>(); }
 
 }  // namespace consent

@@ -11,15 +11,13 @@
 namespace consent {
 namespace {
 
-constexpr std::size_t max_reason = 500;      // characters of the whole line; bytes here, which is at most that
+constexpr std::size_t max_reason = 500;  // characters of the whole line; bytes here, which is at most that
 constexpr std::size_t max_shown_name = 64;
 constexpr std::size_t max_shown_words = 220;
 
 std::string name_of(const Voter& voter) {
     std::string name = one_line(voter.name.empty() ? voter.id : voter.name, max_shown_name);
-    if (name.empty()) {
-        name = "without a name";
-    }
+    if (name.empty()) { name = "without a name"; }
     return (voter.kind == VoterKind::hypervisor ? "hypervisor " : "guest ") + name;
 }
 
@@ -29,9 +27,7 @@ std::string full_name_of(const Voter& voter) {
     if (voter.kind != VoterKind::hypervisor && !voter.name.empty() && voter.name != voter.id) {
         text += " (" + one_line(voter.id, max_shown_name) + ")";
     }
-    if (voter.kind == VoterKind::mover) {
-        text += ", which is to move,";
-    }
+    if (voter.kind == VoterKind::mover) { text += ", which is to move,"; }
     return text;
 }
 
@@ -43,9 +39,7 @@ std::string counts(const RoundReport& report) {
     const char* separator = ": ";
     for (const Vote word : words) {
         std::size_t n = 0;
-        for (const VoterReport& voter : report.voters) {
-            n += voter.vote == word ? 1U : 0U;
-        }
+        for (const VoterReport& voter : report.voters) { n += voter.vote == word ? 1U : 0U; }
         if (n > 0) {
             text += separator + std::to_string(n) + " ";
             text += word == Vote::awaited ? "no longer needed" : to_string(word);
@@ -72,12 +66,8 @@ std::string_view remedy(std::string_view code) {
     if (code == "worker_protocol") {
         return "consent-worker is not of this version; install nova-consent anew and restart nova-compute";
     }
-    if (code == "libvirt") {
-        return "see whether libvirtd answers nova-compute's user (virsh -c qemu:///system list)";
-    }
-    if (code == "limit") {
-        return "a bound was hit; it is named here";
-    }
+    if (code == "libvirt") { return "see whether libvirtd answers nova-compute's user (virsh -c qemu:///system list)"; }
+    if (code == "limit") { return "a bound was hit; it is named here"; }
     return "a fault in nova-consent; report it with this round's log lines";
 }
 
@@ -88,9 +78,7 @@ struct Account {
 
 Account of_refusal(const RoundReport& report) {
     const VoterReport* voter = decider(report);
-    if (voter == nullptr) {
-        return {"a voter", "refused" + counts(report)};
-    }
+    if (voter == nullptr) { return {"a voter", "refused" + counts(report)}; }
     std::string why = full_name_of(voter->voter);
     if (voter->vote == Vote::withdrawn) {
         why += " took its consent back";
@@ -109,22 +97,16 @@ Account of_refusal(const RoundReport& report) {
 Account of_expiry(const RoundReport& report) {
     const VoterReport* voter = decider(report);
     const std::string because = one_line(report.because, max_shown_words);
-    if (voter == nullptr) {
-        return {"deadline", "the deadline passed: " + (because.empty() ? "no answer" : because)};
-    }
+    if (voter == nullptr) { return {"deadline", "the deadline passed: " + (because.empty() ? "no answer" : because)}; }
     std::string why = full_name_of(voter->voter) + " did not answer";
-    if (!because.empty()) {
-        why += " (" + because + ")";
-    }
+    if (!because.empty()) { why += " (" + because + ")"; }
     return {name_of(voter->voter), why + ", and its silence counts as a refusal" + counts(report)};
 }
 
 Account of_failure(const RoundReport& report) {
     const std::string code = report.failure_code.empty() ? "internal" : one_line(report.failure_code, max_shown_name);
     std::string why = "consent could not be asked: " + code;
-    if (!report.because.empty()) {
-        why += ": " + one_line(report.because, max_shown_words);
-    }
+    if (!report.because.empty()) { why += ": " + one_line(report.because, max_shown_words); }
     why += "; ";
     why += remedy(code);
     return {"error " + code, why};
@@ -164,7 +146,8 @@ Decision decide(const RoundReport& report, Mode mode, OnError on_error) {
         decision.allow = enforced;
         decision.decided_by = std::move(why.decided_by);
         if (!voted_down) {
-            reason = "on_error=" + std::string(to_string(on_error)) + (enforced ? " lets it through: " : " refuses it: ");
+            reason =
+                "on_error=" + std::string(to_string(on_error)) + (enforced ? " lets it through: " : " refuses it: ");
         }
     }
     decision.reason = one_line(reason + why.why, max_reason);

@@ -16,9 +16,7 @@ namespace {
 class LedgerMemory final : public Ledger {
   public:
     explicit LedgerMemory(std::size_t max_grants) : max_grants_(max_grants) {
-        if (max_grants == 0) {
-            throw std::invalid_argument("max_grants must be at least 1");
-        }
+        if (max_grants == 0) { throw std::invalid_argument("max_grants must be at least 1"); }
     }
 
     Grant grant(Grant grant) override {
@@ -43,9 +41,7 @@ class LedgerMemory final : public Ledger {
         const std::lock_guard lock(mutex_);
         forget_expired(now);
         const auto found = grants_.find(Key{mover, site});
-        if (found == grants_.end() || found->second.source != source) {
-            return std::nullopt;
-        }
+        if (found == grants_.end() || found->second.source != source) { return std::nullopt; }
         Grant claimed = std::move(found->second);
         grants_.erase(found);
         return claimed;

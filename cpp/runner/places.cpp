@@ -20,13 +20,9 @@ Places::Outcome Places::take(const Clock& clock, TimePoint until, const std::ato
     } const leave{queue_, &self};
 
     while (!self.given) {
-        if (cancel != nullptr && cancel->load()) {
-            return Outcome::cancelled;
-        }
+        if (cancel != nullptr && cancel->load()) { return Outcome::cancelled; }
         const TimePoint now = clock.now();
-        if (now >= until) {
-            return Outcome::late;
-        }
+        if (now >= until) { return Outcome::late; }
         const milliseconds left = until - now;
         self.woken.wait_for(lock, cancel != nullptr ? std::min(left, cancel_poll) : left);
     }

@@ -38,9 +38,7 @@ struct Host {
 /// A Voices that comes back empty-handed before its time this often does not wait at all: broken, and never to be spun on.
 constexpr int max_early_returns = 10000;
 
-[[noreturn]] void out_of_range(const std::string& what) {
-    throw std::invalid_argument(what);
-}
+[[noreturn]] void out_of_range(const std::string& what) { throw std::invalid_argument(what); }
 
 void check_deadline(milliseconds value, const char* name) {
     if (value < milliseconds(1) || value > max_deadline) {
@@ -61,9 +59,7 @@ void check_selected(const std::vector<std::string>& ids, const char* name) {
         out_of_range(std::string(name) + " must hold at most " + std::to_string(max_selected) + " ids, not " +
                      std::to_string(ids.size()));
     }
-    for (const std::string& id : ids) {
-        check_name(id, name);
-    }
+    for (const std::string& id : ids) { check_name(id, name); }
 }
 
 bool is_round_name(std::string_view name) {
@@ -80,9 +76,7 @@ void check(const RoundRequest& request, const Host& host) {
         out_of_range("grant_lifetime must be 0 to " + std::to_string(max_grant_lifetime.count()) + " ms, not " +
                      std::to_string(request.grant_lifetime.count()) + " ms");
     }
-    if (!is_round_name(inquiry.round)) {
-        out_of_range("round must be a UUID");
-    }
+    if (!is_round_name(inquiry.round)) { out_of_range("round must be a UUID"); }
     check_name(inquiry.subject.operation, "operation");
     check_name(inquiry.subject.mover, "mover");
     check_name(inquiry.subject.mover_name, "mover_name");
@@ -104,22 +98,16 @@ void check(const RoundRequest& request, const Host& host) {
         }
     }
     if (request.grant_lifetime > milliseconds::zero()) {
-        if (host.ledger == nullptr) {
-            out_of_range("grant_lifetime needs a ledger");
-        }
+        if (host.ledger == nullptr) { out_of_range("grant_lifetime needs a ledger"); }
         if (inquiry.subject.mover.empty() || inquiry.subject.site.empty()) {
             out_of_range("grant_lifetime needs a mover and a site");
         }
     }
-    if (request.ask_guests && host.voters == nullptr) {
-        out_of_range("ask_guests needs voters");
-    }
+    if (request.ask_guests && host.voters == nullptr) { out_of_range("ask_guests needs voters"); }
 }
 
 std::string seconds(milliseconds time) {
-    if (time.count() % 1000 == 0) {
-        return std::to_string(time.count() / 1000) + " s";
-    }
+    if (time.count() % 1000 == 0) { return std::to_string(time.count() / 1000) + " s"; }
     return std::to_string(time.count()) + " ms";
 }
 
@@ -143,8 +131,7 @@ class Place {
 
 class Round {
   public:
-    Round(Host& host, const RoundRequest& request, const Runner::Progress& progress,
-          const std::atomic<bool>* cancel)
+    Round(Host& host, const RoundRequest& request, const Runner::Progress& progress, const std::atomic<bool>* cancel)
         : host_(host), request_(request), progress_(progress), cancel_(cancel) {}
 
     /// Never throws but std::bad_alloc while it reports another failure.
@@ -153,9 +140,7 @@ class Round {
             begin();
             hear();
             record();
-        } catch (const std::exception& error) {
-            fail("internal", error.what());
-        } catch (...) {
+        } catch (const std::exception& error) { fail("internal", error.what()); } catch (...) {
             fail("internal", "an exception of a kind that is not known");
         }
         return finish();
@@ -168,10 +153,10 @@ class Round {
         began_ = host_.clock->now();
         deadline_ = began_ + request_.round_deadline;
         report_.round = request_.inquiry.round.empty() ? new_uuid() : request_.inquiry.round;
-        for (const Spoken& spoken : request_.spoken) {
-            add_voter(spoken.voter);
-        }
-        feed({.kind = EventKind::sites_identified, .sites = 1, .now = began_,
+        for (const Spoken& spoken : request_.spoken) { add_voter(spoken.voter); }
+        feed({.kind = EventKind::sites_identified,
+              .sites = 1,
+              .now = began_,
               .grant_lifetime = request_.grant_lifetime});
     }
 
@@ -210,9 +195,7 @@ class Round {
             return;
         }
         voices_ = voices.get();
-        while (!over()) {
-            listen();
-        }
+        while (!over()) { listen(); }
         voices_ = nullptr;
     }
 
@@ -230,7 +213,8 @@ class Round {
         if (now >= limit) {
             fail("worker_timeout", migration_.state == State::identified
                                        ? "nothing was heard of the guests within " + seconds(request_.round_deadline)
-                                       : std::to_string(migration_.owed) + " voters were still owed at the deadline of " +
+                                       : std::to_string(migration_.owed) +
+                                             " voters were still owed at the deadline of " +
                                              seconds(request_.round_deadline) + " and nothing was heard of them");
             return;
         }
@@ -259,17 +243,16 @@ class Round {
         if (migration_.state == State::requesting &&
             (std::holds_alternative<VoterFellSilent>(event) || std::holds_alternative<VoterLeft>(event))) {
             std::visit([this](const auto& what) { hear_event(what); }, event);
-            if (over()) {
-                return;
-            }
+            if (over()) { return; }
         }
         if (migration_.state == State::identified) {
-            report_.because = "the guests were identified only after the round's deadline of " +
-                              seconds(request_.round_deadline);
+            report_.because =
+                "the guests were identified only after the round's deadline of " + seconds(request_.round_deadline);
         }
         for (std::uint32_t voter = first_guest(); voter < migration_.votes.size(); ++voter) {
             if (migration_.votes[voter] == Vote::awaited) {
-                report_.voters[voter].because = "no answer by the round's deadline of " + seconds(request_.round_deadline);
+                report_.voters[voter].because =
+                    "no answer by the round's deadline of " + seconds(request_.round_deadline);
                 note_missed(voter);
             }
         }
@@ -307,9 +290,7 @@ class Round {
     }
 
     void hear_event(const VoterAnswered& event) {
-        if (!is_guest(event.voter)) {
-            return;
-        }
+        if (!is_guest(event.voter)) { return; }
         const std::uint32_t voter = first_guest() + event.voter;
         if (event.answer != Answer::consent && event.answer != Answer::refuse && event.answer != Answer::abstain) {
             fail("worker_protocol", "a guest's answer is none of consent, refuse and abstain");
@@ -324,9 +305,7 @@ class Round {
     }
 
     void hear_event(const VoterFellSilent& event) {
-        if (!is_guest(event.voter)) {
-            return;
-        }
+        if (!is_guest(event.voter)) { return; }
         const std::uint32_t voter = first_guest() + event.voter;
         if (feed({.kind = EventKind::voter_fell_silent, .voter = voter, .now = now_})) {
             report_.voters[voter].because = event.why.empty() ? "no answer" : head(event.why, max_words);
@@ -336,9 +315,7 @@ class Round {
     }
 
     void hear_event(const VoterLeft& event) {
-        if (!is_guest(event.voter)) {
-            return;
-        }
+        if (!is_guest(event.voter)) { return; }
         const std::uint32_t voter = first_guest() + event.voter;
         if (feed({.kind = EventKind::voter_left, .voter = voter, .now = now_})) {
             report_.voters[voter].because = event.why.empty() ? "left" : head(event.why, max_words);
@@ -347,13 +324,9 @@ class Round {
     }
 
     void hear_event(const VoterWithdrew& event) {
-        if (!is_guest(event.voter)) {
-            return;
-        }
+        if (!is_guest(event.voter)) { return; }
         const std::uint32_t voter = first_guest() + event.voter;
-        if (feed({.kind = EventKind::voter_withdrew, .voter = voter, .now = now_})) {
-            tell(event);
-        }
+        if (feed({.kind = EventKind::voter_withdrew, .voter = voter, .now = now_})) { tell(event); }
     }
 
     void hear_event(const InquiryFailed& event) {
@@ -414,28 +387,22 @@ class Round {
     }
 
     bool feed(const Event& event) {
-        if (!step(migration_, event, effects_)) {
-            return false;
-        }
-        for (const Effect& effect : effects_) {
-            perform(effect);
-        }
+        if (!step(migration_, event, effects_)) { return false; }
+        for (const Effect& effect : effects_) { perform(effect); }
         return true;
     }
 
     void perform(const Effect& effect) {
         switch (effect.kind) {
             case EffectKind::send_requests:
-                if (voices_ != nullptr) {
-                    voices_->request();
-                }
+                if (voices_ != nullptr) { voices_->request(); }
                 return;
             case EffectKind::record_verdict:     // done by record()
             case EffectKind::identify_voters:    // begun by open()
             case EffectKind::withdraw_requests:  // done by the end of Voices
             case EffectKind::set_timer:          // the round's deadline, which listen() keeps
             case EffectKind::clear_timer:
-            case EffectKind::start_migration:    // done by whoever reads the report
+            case EffectKind::start_migration:  // done by whoever reads the report
             case EffectKind::abort_migration: return;
         }
     }
@@ -448,8 +415,12 @@ class Round {
         const Subject& subject = request_.inquiry.subject;
         const TimePoint expires = host_.clock->now() + request_.grant_lifetime;
         report_.grant = host_.ledger
-                            ->grant({.id = 0, .round = report_.round, .mover = subject.mover, .source = subject.source,
-                                     .site = subject.site, .expires = expires})
+                            ->grant({.id = 0,
+                                     .round = report_.round,
+                                     .mover = subject.mover,
+                                     .source = subject.source,
+                                     .site = subject.site,
+                                     .expires = expires})
                             .id;
     }
 
@@ -474,14 +445,10 @@ class Round {
 
     RoundReport finish() {
         voices_ = nullptr;
-        if (failed_) {
-            feed_failure();
-        }
+        if (failed_) { feed_failure(); }
         for (std::size_t i = 0; i < report_.voters.size() && i < migration_.votes.size(); ++i) {
             report_.voters[i].vote = migration_.votes[i];
-            if (migration_.votes[i] == Vote::withdrawn) {
-                report_.voters[i].because = "took its consent back";
-            }
+            if (migration_.votes[i] == Vote::withdrawn) { report_.voters[i].because = "took its consent back"; }
         }
         report_.verdict = failed_ ? State::failed : migration_.state;
         if (!failed_ && migration_.decided_by != no_voter) {
@@ -515,15 +482,11 @@ class Round {
     /// waited so long for a place that its voters were given next to nothing.
     void note_missed(std::uint32_t voter) {
         const milliseconds fair = std::min(request_.inquiry.voter_deadline, request_.round_deadline / 2);
-        if (now_ - asked_ >= fair) {
-            host_.patience.missed(report_.voters[voter].voter.id, now_);
-        }
+        if (now_ - asked_ >= fair) { host_.patience.missed(report_.voters[voter].voter.id, now_); }
     }
 
     void tell(const InquiryEvent& event) {
-        if (progress_) {
-            progress_(event);
-        }
+        if (progress_) { progress_(event); }
     }
 
     Host& host_;
@@ -554,9 +517,7 @@ Runner::Runner(std::shared_ptr<Voters> voters, std::shared_ptr<Ledger> ledger, s
     if (max_rounds < 1 || max_rounds > 1024) {
         out_of_range("max_rounds must be 1 to 1024, not " + std::to_string(max_rounds));
     }
-    if (clock == nullptr) {
-        out_of_range("a runner needs a clock");
-    }
+    if (clock == nullptr) { out_of_range("a runner needs a clock"); }
     impl_.reset(new Impl{{std::move(voters), std::move(ledger), std::move(clock), max_rounds}});
 }
 

@@ -6,9 +6,7 @@
 namespace consent {
 
 std::string_view head(std::string_view text, std::size_t bytes) noexcept {
-    if (text.size() <= bytes) {
-        return text;
-    }
+    if (text.size() <= bytes) { return text; }
     while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) {
         --bytes;  // text[bytes] continues a character that began before
     }

@@ -27,9 +27,7 @@ std::string new_uuid() {
     std::string text;
     text.reserve(36);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            text.push_back('-');
-        }
+        if (i == 4 || i == 6 || i == 8 || i == 10) { text.push_back('-'); }
         text.push_back(digits[bytes[i] >> 4U]);
         text.push_back(digits[bytes[i] & 0x0fU]);
     }

@@ -13,9 +13,12 @@ namespace consent {
 
 struct Decision {
     bool allow = true;
-    bool fault = false;     ///< the verdict came of our own failure, not of a voter
-    std::string decided_by; ///< "guest NAME", "hypervisor NAME", "deadline", "error CODE", "mode audit", ... for the log line
-    std::string reason;     ///< one printable line for the admin: who, what, why; at most 500 characters; empty when consented
+    bool fault = false;  ///< the verdict came of our own failure, not of a voter
+    /// Who made it so, for the log line: "guest NAME", "hypervisor NAME", "deadline", "error CODE", "cancel"; "mode
+    /// audit" or "mode off" for what the mode lets through; "all voters" or "nobody asked" for a consent.
+    std::string decided_by;
+    /// One printable line for the admin: who, what, why. At most 500 bytes; empty for a consent.
+    std::string reason;
 };
 
 /// enforce: consented is let through, refused and expired are not, failed and aborted as on_error says.

@@ -1,8 +1,8 @@
 // The state machine of one migration: identify -> request -> consent -> migrate.
 //
 // Pure: step() reads no clock, file, socket or log, starts no thread, and gives the same result for the same arguments.
-// Every transition stands in one table, cpp/core/transitions.cpp. Voters and sites are numbers here: the machine must not
-// know names, texts, projects, policies or Nova.
+// Every transition stands in one table, cpp/core/transitions.cpp. Voters and sites are numbers here: the machine must
+// not know names, texts, projects, policies or Nova.
 #pragma once
 
 #include <array>
@@ -32,14 +32,14 @@ inline constexpr std::size_t state_count = 10;
 
 /// What happened. Names are in the past tense: an event is a fact, told once.
 enum class EventKind : std::uint8_t {
-    sites_identified,     ///< candidate sites are known            (sites, grant_lifetime)
-    voters_identified,    ///< the current site's voters are known  (ballots, deadline)
-    voter_answered,       ///< a voter said something               (voter, answer)
-    voter_fell_silent,    ///< a voter's own deadline or channel is gone (voter)
-    voter_left,           ///< a voter no longer runs at the site: it has no stake, whatever it said (voter)
-    voter_withdrew,       ///< a voter took the consent that it gave back (voter)
-    deadline_passed,      ///< the timer last set by set_timer went off; identified: no voters were found in time
-    round_failed,         ///< our machinery failed: never a consent
+    sites_identified,   ///< candidate sites are known            (sites, grant_lifetime)
+    voters_identified,  ///< the current site's voters are known  (ballots, deadline)
+    voter_answered,     ///< a voter said something               (voter, answer)
+    voter_fell_silent,  ///< a voter's own deadline or channel is gone (voter)
+    voter_left,         ///< a voter no longer runs at the site: it has no stake, whatever it said (voter)
+    voter_withdrew,     ///< a voter took the consent that it gave back (voter)
+    deadline_passed,    ///< the timer last set by set_timer went off; identified: no voters were found in time
+    round_failed,       ///< our machinery failed: never a consent
     migration_started,
     migration_completed,
     migration_failed,
@@ -58,13 +58,13 @@ struct Ballot {
 /// One event. Only the fields that its kind names above are read.
 struct Event {
     EventKind kind = EventKind::cancelled;
-    std::uint32_t voter = 0;            ///< index into the current site's ballots
+    std::uint32_t voter = 0;  ///< index into the current site's ballots
     Answer answer = Answer::abstain;
-    std::uint32_t sites = 0;            ///< number of candidate sites, 1 to max_sites
+    std::uint32_t sites = 0;                       ///< number of candidate sites, 1 to max_sites
     const std::vector<Ballot>* ballots = nullptr;  ///< not owned, not the migration's; at most max_voters
-    TimePoint now{};                    ///< when it happened
-    TimePoint deadline{};               ///< voters_identified: when the round ends at the latest
-    milliseconds grant_lifetime{0};     ///< sites_identified: how long a consent may wait for its migration; 0: for ever
+    TimePoint now{};                               ///< when it happened
+    TimePoint deadline{};                          ///< voters_identified: when the round ends at the latest
+    milliseconds grant_lifetime{0};  ///< sites_identified: how long a consent may wait for its migration; 0: for ever
 };
 
 /// What the caller must do, in this order: a record stands before the act that it records.
@@ -74,9 +74,9 @@ enum class EffectKind : std::uint8_t {
     withdraw_requests,  ///< tell the voters of `site` that still owe an answer that none is needed
     set_timer,          ///< feed deadline_passed at `at`; replaces an earlier timer
     clear_timer,
-    record_verdict,     ///< write down `verdict` for `site`, decided by `voter` (no_voter: by nobody in particular)
-    start_migration,    ///< the site consented: let the migration go
-    abort_migration,    ///< take start_migration back: the migration must not start, or must stop when it is under way
+    record_verdict,   ///< write down `verdict` for `site`, decided by `voter` (no_voter: by nobody in particular)
+    start_migration,  ///< the site consented: let the migration go
+    abort_migration,  ///< take start_migration back: the migration must not start, or must stop when it is under way
 };
 
 inline constexpr std::uint32_t no_voter = 0xffffffffU;
@@ -99,7 +99,9 @@ class Effects {
   public:
     static constexpr std::size_t max_effects = 8;
     void clear() noexcept { size_ = 0; }
-    void push(const Effect& effect) noexcept { items_[size_++] = effect; }  // NOLINT: bounded by the table, asserted in tests
+    void push(const Effect& effect) noexcept {
+        items_[size_++] = effect;
+    }  // NOLINT: bounded by the table, asserted in tests
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const Effect* begin() const noexcept { return items_.data(); }
@@ -117,21 +119,35 @@ enum class Vote : std::uint8_t { awaited, consented, refused, abstained, silent,
 /// The whole state of one migration. A plain value: copy it, compare it, keep it.
 struct Migration {
     State state = State::idle;
-    std::uint32_t site = 0;        ///< index of the current candidate site
-    std::uint32_t sites = 0;       ///< number of candidate sites
-    std::uint32_t owed = 0;        ///< voters of the current site still awaited
+    std::uint32_t site = 0;   ///< index of the current candidate site
+    std::uint32_t sites = 0;  ///< number of candidate sites
+    std::uint32_t owed = 0;   ///< voters of the current site still awaited
     std::uint32_t decided_by = no_voter;
     milliseconds grant_lifetime{0};
-    std::vector<Ballot> ballots;   ///< of the current site
-    std::vector<Vote> votes;       ///< of the current site, same length
+    std::vector<Ballot> ballots;  ///< of the current site
+    std::vector<Vote> votes;      ///< of the current site, same length
 
     friend bool operator==(const Migration&, const Migration&) = default;
 };
 
 /// What a cell of the table does with an event. `illegal` refuses it and changes nothing.
 enum class Rule : std::uint8_t {
-    illegal, take_sites, open_round, count_answer, count_silence, count_departure, count_withdrawal, close_round,
-    expire_site, fail_site, revoke_consent, expire_consent, start, complete, fail, abort,
+    illegal,
+    take_sites,
+    open_round,
+    count_answer,
+    count_silence,
+    count_departure,
+    count_withdrawal,
+    close_round,
+    expire_site,
+    fail_site,
+    revoke_consent,
+    expire_consent,
+    start,
+    complete,
+    fail,
+    abort,
 };
 inline constexpr std::size_t rule_count = 16;
 
@@ -142,8 +158,9 @@ extern const Transitions transitions;
 /// Feeds one event to a migration.
 ///
 /// Result: true when the table and the event's own fields allow it; `migration` is then the next state and `effects` what
-/// to do. False when it is illegal here (wrong state, unknown voter or word, an answer given twice, no site or too many): then
-/// `migration` is unchanged and `effects` is empty. Never throws except std::bad_alloc (from voters_identified alone).
+/// to do. False when it is illegal here (wrong state, unknown voter or word, an answer given twice, no site or too
+/// many): then `migration` is unchanged and `effects` is empty. Never throws except std::bad_alloc (voters_identified
+/// alone, when there are more voters than ever before).
 /// Threads: none of its own; two calls on one Migration must not overlap. Source: docs/adr (the machine).
 [[nodiscard]] bool step(Migration& migration, const Event& event, Effects& effects);
 
@@ -154,6 +171,7 @@ extern const Transitions transitions;
 [[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(EffectKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(Rule rule) noexcept;
+[[nodiscard]] std::string_view to_string(Vote vote) noexcept;
 [[nodiscard]] bool is_final(State state) noexcept;
 
 }  // namespace consent

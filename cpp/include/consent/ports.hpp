@@ -25,32 +25,50 @@ struct Select {
 /// What is to happen: the subject of a round.
 struct Subject {
     std::string operation = "live-migration";
-    std::string mover;           ///< domain UUID
-    std::string mover_name;      ///< for logs; never told to another project's guest
-    std::string mover_project;   ///< empty when unknown: then every voter counts as another project's
+    std::string mover;          ///< domain UUID
+    std::string mover_name;     ///< for logs; never told to another project's guest
+    std::string mover_project;  ///< empty when unknown: then every voter counts as another project's
     std::uint32_t vcpus = 0;
     std::uint64_t memory_mib = 0;
-    std::string source;          ///< host names; told to guests as hashes only
+    std::string source;  ///< host names; told to guests as hashes only
     std::string site;
 };
 
 /// One round as the voters' adapter sees it.
 struct Inquiry {
-    std::string round;           ///< UUID text; names the round in logs on both sides
+    std::string round;  ///< UUID text; names the round in logs on both sides
     Subject subject;
     Select select;
     milliseconds voter_deadline{5000};  ///< for each voter, from the moment it is asked
 };
 
 /// What comes back. `voter` indexes VotersIdentified::voters.
-struct VotersIdentified { std::vector<Voter> voters; };  ///< at most max_voters; sorted by id
-struct VoterAnswered { std::uint32_t voter; Answer answer; std::string because; };  ///< because: cleaned, the guest's words
-struct VoterFellSilent { std::uint32_t voter; std::string why; };  ///< why: ours, for the log
-struct VoterLeft { std::uint32_t voter; std::string why; };
-struct VoterWithdrew { std::uint32_t voter; };
-/// Our failure. code: one of worker_lost, worker_timeout, worker_protocol, libvirt, limit, internal.
-struct InquiryFailed { std::string code; std::string why; };
-using InquiryEvent = std::variant<VotersIdentified, VoterAnswered, VoterFellSilent, VoterLeft, VoterWithdrew, InquiryFailed>;
+struct VotersIdentified {
+    std::vector<Voter> voters;  ///< at most max_voters; sorted by id, none twice
+};
+struct VoterAnswered {
+    std::uint32_t voter;
+    Answer answer;
+    std::string because;  ///< the guest's words, cleaned
+};
+struct VoterFellSilent {
+    std::uint32_t voter;
+    std::string why;  ///< ours, for the admin
+};
+struct VoterLeft {
+    std::uint32_t voter;
+    std::string why;  ///< ours, for the admin
+};
+struct VoterWithdrew {
+    std::uint32_t voter;
+};
+/// Our failure.
+struct InquiryFailed {
+    std::string code;  ///< one of worker_lost, worker_timeout, worker_protocol, libvirt, limit, internal
+    std::string why;
+};
+using InquiryEvent =
+    std::variant<VotersIdentified, VoterAnswered, VoterFellSilent, VoterLeft, VoterWithdrew, InquiryFailed>;
 
 /// A round under way at the voters. Ended by its destructor, which withdraws what is still open and never blocks.
 /// Every voter is accounted for, as answered, silent or left, by Inquiry::voter_deadline after request(): an adapter of
@@ -76,9 +94,9 @@ class Voters {
 
 /// A consent on record: this guest may come from that source to this site, once, until then.
 struct Grant {
-    std::uint64_t id = 0;        ///< numbered upwards on each host, from 1
+    std::uint64_t id = 0;  ///< numbered upwards on each host, from 1
     std::string round;
-    std::string mover;           ///< domain UUID
+    std::string mover;  ///< domain UUID
     std::string source;
     std::string site;
     TimePoint expires{};
@@ -91,7 +109,7 @@ class Ledger {
     virtual ~Ledger() = default;
     /// Records a grant. Returns it with its number.
     virtual Grant grant(Grant grant) = 0;
-    /// Takes the live grant of this mover from this source to this site, if there is one at `now`; succeeds once a grant.
+    /// Takes the live grant of this mover from this source to this site, if there is one at `now`; once a grant.
     virtual std::optional<Grant> claim(const std::string& mover, const std::string& source, const std::string& site,
                                        TimePoint now) = 0;
     /// Number of grants that are live at `now`.
