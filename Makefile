@@ -40,7 +40,7 @@ format: ## formats C++ and Python in place
 fuzz: ## each fuzz target for SECONDS_EACH seconds
 	@cmake --preset fuzz && cmake --build --preset fuzz && scripts/fuzz.sh $(SECONDS_EACH)
 
-coverage: ## line coverage of the C++ tests (build/coverage/index.html)
+coverage: ## line coverage of the C++ tests (build/coverage/report/index.html)
 	@cmake --preset coverage && cmake --build --preset coverage && ctest --preset coverage && scripts/coverage.sh
 
 wheel: ## the wheel that a compute host installs (build/wheel)

@@ -111,7 +111,7 @@ STAGES = (
     Stage(
         "nova-2025.1",
         "our tests on Nova 2025.1",
-        f"{NOVA_OLD} tests/nova/run.py --release 2025.1 ours",
+        f"{NOVA_OLD} tests/nova/run.py 2025.1 build/env/nova-2025.1 --suite ours",
         900,
         needs=("wheel",),
         alone=True,
@@ -119,7 +119,7 @@ STAGES = (
     Stage(
         "nova-2026.2",
         "our tests on Nova 2026.2",
-        f"{NOVA_NEW} tests/nova/run.py --release 2026.2 ours",
+        f"{NOVA_NEW} tests/nova/run.py 2026.2 build/env/nova-2026.2 --suite ours",
         900,
         needs=("wheel",),
         alone=True,
@@ -127,7 +127,7 @@ STAGES = (
     Stage(
         "nova-upstream",
         "Nova's own tests, with us on",
-        f"{NOVA_NEW} tests/nova/run.py --release 2026.2 upstream",
+        f"{NOVA_NEW} tests/nova/run.py 2026.2 build/env/nova-2026.2 --suite upstream",
         1500,
         needs=("wheel",),
         alone=True,
@@ -135,7 +135,7 @@ STAGES = (
     Stage(
         "faults",
         "libvirt faults, real guests",
-        f"{NOVA_NEW} tests/lab/faults/run.py",
+        f"{NOVA_NEW} -m pytest tests/lab/faults",
         1200,
         needs=("wheel",),
         alone=True,
