@@ -18,50 +18,53 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 
 
-class CMakeBuild(build_ext):
-    """Has CMake build the extension and install its component `python` (module, programs,
-    libraries).
-    """
+class CleanBuild(build):
+    """Starts from nothing, so that what an earlier build left does not get into the wheel."""
 
     def run(self) -> None:
-        """Builds into the folder of temporary files and installs into the one that becomes the
-        wheel.
-        """
+        """Empties the folder that becomes the wheel; CMake's own objects stay for its use."""
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+
+
+class CMakeBuild(build_ext):
+    """Has CMake build and install its component `python`: module, programs, libraries."""
+
+    def run(self) -> None:
+        """Builds among the temporary files and installs into the folder that becomes the wheel."""
+        # Imported here: setup.py is also run to learn what the build requires.
         import pybind11
 
         if self.inplace:
-            raise SystemExit(
-                "nova-consent cannot be installed editable: build a wheel, see setup.py"
-            )
-        build = Path(self.build_temp).resolve()
+            raise SystemExit("nova-consent is not built in place: make a wheel, see setup.py")
+        objects = Path(self.build_temp).resolve()
         prefix = Path(self.build_lib).resolve()
         configure = [
-            "cmake",
-            *("-S", str(ROOT), "-B", str(build), "-G", "Ninja"),
+            *("cmake", "--fresh", "-G", "Ninja", "-S", str(ROOT), "-B", str(objects)),
             "-DCMAKE_BUILD_TYPE=Release",
             "-DCONSENT_PYTHON=ON",
             f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
             f"-DPython_EXECUTABLE={sys.executable}",
         ]
-        subprocess.run(configure, check=True)
         jobs = str(self.parallel or len(os.sched_getaffinity(0)))
-        compile_ = ["cmake", "--build", str(build), "--target", "consent_wheel", "--parallel", jobs]
+        compile_ = ["cmake", "--build", str(objects), "--target", "consent_wheel", "-j", jobs]
+        install = ["cmake", "--install", str(objects), "--component", "python", "--strip"]
+        subprocess.run(configure, check=True)
         subprocess.run(compile_, check=True)
-        install = [
-            "cmake",
-            "--install",
-            str(build),
-            "--prefix",
-            str(prefix),
-            "--component",
-            "python",
-        ]
-        subprocess.run([*install, "--strip"], check=True)
+        subprocess.run([*install, "--prefix", str(prefix)], check=True)
+        replace_links(prefix / "consent_core" / "lib")
+
+
+def replace_links(folder: Path) -> None:
+    """Puts each library in the place of its link: a wheel holds no links, but copies."""
+    for link in [path for path in folder.glob("*") if path.is_symlink()]:
+        os.replace(link.resolve(), link)
 
 
 def missing_tools() -> list[str]:
@@ -84,7 +87,7 @@ setup(
     package_data={"consent_core": ["py.typed", "*.pyi"], "nova_consent": ["py.typed"]},
     include_package_data=False,
     ext_modules=[Extension("consent_core._native", sources=[])],
-    cmdclass={"build_ext": CMakeBuild},
+    cmdclass={"build": CleanBuild, "build_ext": CMakeBuild},
     setup_requires=missing_tools(),
     zip_safe=False,
 )

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "consent/machine.hpp"
@@ -31,7 +32,7 @@ Word word_from(std::string_view text, const std::array<Word, count>& words, cons
 /// Reads the attributes of one Python object.
 class Fields {
   public:
-    Fields(py::handle object, std::string name) : object_(object), name_(std::move(name)) {}
+    Fields(py::object object, std::string name) : object_(std::move(object)), name_(std::move(name)) {}
 
     [[nodiscard]] py::object object(const char* field) const;
     [[nodiscard]] Fields fields(const char* field) const;

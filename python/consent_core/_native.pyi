@@ -116,7 +116,8 @@ class HostPolicyDict(TypedDict):
     accept_incoming: tuple[str, str] | None
     accept_outgoing: tuple[str, str] | None
 
-class Voters: ...
+class Voters:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...  # TypeError
 
 class WorkerVoters(Voters):
     def __init__(self, program: str, uri: str) -> None: ...
@@ -134,6 +135,7 @@ class MemoryVoters(Voters):
     def asked(self) -> list[InquiryDict]: ...
 
 class Ledger:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...  # TypeError
     def grant(
         self, mover: str, source: str, site: str, lifetime_s: float, round_id: str
     ) -> GrantDict: ...

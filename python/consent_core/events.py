@@ -1,6 +1,6 @@
 """What happens in a round while it runs: what `Runner.run` tells its `progress`.
 
-Plain frozen values. `voter` is an index into the `voters` of the round's VotersIdentified.
+Plain frozen values.
 Source: cpp/include/consent/ports.hpp (InquiryEvent).
 """
 
@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VotersIdentified:
-    """The guests that are asked next, in order of id, at most 4096."""
+    """The guests of the host are known and are asked next.
+
+    Attributes:
+        voters: in order of id, at most 4096.
+    """
 
     voters: tuple[Voter, ...]
 
 
 @dataclass(frozen=True)
 class VoterAnswered:
-    """A guest's answer, and its words, made fit to be shown."""
+    """A guest answered.
+
+    Attributes:
+        voter: index into the `voters` of the round's VotersIdentified; likewise below.
+        answer: what it said.
+        because: its words, at most 200 printable characters; show them as the guest's.
+    """
 
     voter: int
     answer: Answer
@@ -35,7 +45,12 @@ class VoterAnswered:
 
 @dataclass(frozen=True)
 class VoterFellSilent:
-    """A guest's deadline or channel is gone; `why` in our words."""
+    """A guest's deadline or channel is gone.
+
+    Attributes:
+        voter: index into the round's voters.
+        why: in our words.
+    """
 
     voter: int
     why: str
@@ -43,7 +58,12 @@ class VoterFellSilent:
 
 @dataclass(frozen=True)
 class VoterLeft:
-    """A guest no longer runs at the site: it has no stake. `why` in our words."""
+    """A guest no longer runs at the site: it has no stake.
+
+    Attributes:
+        voter: index into the round's voters.
+        why: in our words.
+    """
 
     voter: int
     why: str
@@ -51,14 +71,23 @@ class VoterLeft:
 
 @dataclass(frozen=True)
 class VoterWithdrew:
-    """A guest took its consent back."""
+    """A guest took its consent back.
+
+    Attributes:
+        voter: index into the round's voters.
+    """
 
     voter: int
 
 
 @dataclass(frozen=True)
 class InquiryFailed:
-    """Our own failure: never a consent. Codes as `RoundReport.failure_code`."""
+    """Our own failure: never a consent.
+
+    Attributes:
+        code: as `RoundReport.failure_code`.
+        why: in our words.
+    """
 
     code: str
     why: str

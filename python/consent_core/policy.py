@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Voice:
-    """One side of a hypervisor's own voice: CONSENT or REFUSE, and why, at most 200 characters."""
+    """One side of a hypervisor's own voice.
+
+    Attributes:
+        answer: CONSENT or REFUSE.
+        because: the operator's words, at most 200 characters.
+    """
 
     answer: Answer
     because: str = ""

@@ -108,7 +108,7 @@ class RoundRequest:
         round_deadline_s: seconds from the call to the verdict, waiting for a free place included;
             0.001 to 30.
         grant_lifetime_s: seconds that a consent's grant stays live, to 86400; 0: record none.
-        round: UUID text that names the round in logs; empty: one is made up.
+        round: UUID in text form that names the round in logs; empty: one is made up.
     """
 
     subject: Subject
