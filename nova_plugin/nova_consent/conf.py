@@ -314,10 +314,9 @@ def _place(conf: cfg.ConfigOpts, name: str) -> str:
     try:
         plain([], default_config_files=files, default_config_dirs=folders)
         plain.register_opt(cfg.StrOpt(name), GROUP)
-        place = plain.get_location(name, GROUP).detail or "nova.conf"
-        line = _line_of(
-            Path(place).read_text(encoding="utf-8", errors="replace").splitlines(), name
-        )
+        location = plain.get_location(name, GROUP)
+        place = location.detail if location else ""
+        line = _line_of(Path(place).read_text("utf-8", "replace").splitlines(), name)
     except (OSError, cfg.Error):
         return "nova.conf"
     return f"{place}:{line}" if line else str(place)

@@ -66,16 +66,12 @@ class HostSettings:
         self._looked = False
         self._fault: ConsentError | OSError | None = None
         self._policy = self._merge(HostPolicy())
-        self._stance = Stance(self._policy.mode, self._policy.on_error)
-
-    @property
-    def stance(self) -> Stance:
-        """Mode and on_error as they were last known: nova.conf's until the host's file was read
-        once. Never raises.
+        self.stance = Stance(self._policy.mode, self._policy.on_error)
+        """Mode and on_error as last known: nova.conf's until the host's file was read once.
 
         A file that went bad leaves them: a slip of the pen must not end enforcement, nor begin it.
+        A plain attribute, so that reading it cannot fail.
         """
-        return self._stance
 
     def current(self) -> Policy:
         """The policy in force now; reads the host's file if it changed since the last call.
@@ -111,18 +107,18 @@ class HostSettings:
                 "consent: the host's file cannot be used: %s. Until it is mended mode stays %s, and "
                 "each migration counts as one that could not be judged: on_error=%s",
                 fault,
-                self._stance.mode.value,
-                self._stance.on_error.value,
+                self.stance.mode.value,
+                self.stance.on_error.value,
             )
             return
         self._fault = None
-        before, self._stance = self._stance, Stance(self._policy.mode, self._policy.on_error)
-        if self._looked or before != self._stance:
+        before, self.stance = self.stance, Stance(self._policy.mode, self._policy.on_error)
+        if self._looked or before != self.stance:
             LOG.info(
                 "consent: %s read: mode=%s on_error=%s (nova.conf: mode=%s on_error=%s)",
                 path,
-                self._stance.mode.value,
-                self._stance.on_error.value,
+                self.stance.mode.value,
+                self.stance.on_error.value,
                 self._options.mode.value,
                 self._options.on_error.value,
             )
