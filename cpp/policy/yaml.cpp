@@ -57,6 +57,21 @@ std::string hex_byte(char byte) {
     return out.data();
 }
 
+/// Whether what begins at `text` with a quote ends with one: yaml-cpp lets the end of the file close a single quote.
+bool closed(std::string_view text) {
+    const char quote = text.front();
+    for (std::size_t at = 1; at < text.size(); ++at) {
+        if (text[at] == '\\' && quote == '"') {
+            ++at;
+        } else if (text[at] == quote && quote == '\'' && text.substr(at).starts_with("''")) {
+            ++at;
+        } else if (text[at] == quote) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Refuses what yaml-cpp must not see.
 void check_bytes(const Source& source) {
     const std::string_view text = source.text();
@@ -136,6 +151,9 @@ class Builder : public YAML::EventHandler {
         if ((!tag.empty() && tag != "?" && tag != "!") || first == '!') {
             source_.fail(place, "a tag (!)", "remove it, or write the value in quotes if it begins with !");
         }
+        if ((first == '\'' || first == '"') && !closed(source_.text().substr(at))) {
+            source_.fail(place, "a quote that nothing closes", "close the quote");
+        }
         if (++nodes_ > max_nodes) {
             source_.fail(place, "more than " + std::to_string(max_nodes) + " values", "keep the policy small");
         }
@@ -202,6 +220,8 @@ std::string remedy_of(const std::string& message) {
         std::string_view remedy;
     };
     constexpr std::array advices{
+        Advice{"referenced anchor", "write the value out, or in quotes if it begins with *"},
+        Advice{"alias", "put text that begins with * in quotes"},
         Advice{"illegal map value", "put text that holds \": \" in quotes"},
         Advice{"end of map flow", "close the { with }"},
         Advice{"end of sequence flow", "close the [ with ]"},
@@ -215,7 +235,6 @@ std::string remedy_of(const std::string& message) {
         Advice{"flow end", "remove the ] or } that nothing opens"},
         Advice{"hex number", "give \\x two, \\u four and \\U eight hex digits"},
         Advice{"invalid unicode", "write a character that exists"},
-        Advice{"alias", "put text that begins with * in quotes"},
         Advice{"anchor", "put text that begins with & in quotes"},
         Advice{"tag", "put text that begins with ! in quotes"},
         Advice{"tab", "indent with spaces"},

@@ -1,6 +1,8 @@
 // consent-agent: speaks for a guest. Asked over the guest's virtio channel whether a migration may go ahead, it answers
 // as the guest's own policy and applications say.
+#include <linux/close_range.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <boost/program_options.hpp>
 #include <cstdio>
@@ -63,10 +65,14 @@ void block_signals() {
     ::signal(SIGPIPE, SIG_IGN);  // a host that leaves while we write is an error of that write
 }
 
+/// What the agent has inherited is not handed on to its applications. A kernel before 5.11 cannot: then they get it.
+void keep_inherited_descriptors() { ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
     block_signals();
+    keep_inherited_descriptors();
     consent::agent::Settings settings;
     std::string channel;
     std::string policy;
