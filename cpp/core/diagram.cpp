@@ -1,7 +1,7 @@
 // machine_diagram: prints the machine as Graphviz DOT, for docs/architecture/machine.dot.
 //
-// Drawn from what step() does, not from what somebody believes: a small world (two sites, at most two voters of every kind)
-// is explored to its end, and each move that was seen becomes an arrow.
+// Drawn from what step() does, not from what somebody believes: a small world (two sites, at most two voters of every
+// kind) is explored to its end, and each move that was seen becomes an arrow.
 #include <deque>
 #include <iostream>
 #include <map>

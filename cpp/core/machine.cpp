@@ -2,9 +2,9 @@
 //
 // Must not decide what may follow what (transitions.cpp does), nor know clocks, threads, names, texts or Nova.
 //
-// Every rule checks all that it needs before it changes anything, so that a refused event leaves the migration as it was.
-// `owed` is the number of votes that are `awaited`; it makes each answer O(1). Only opening and closing a round walk all
-// voters. Effects come in the order in which they are to be done: the record before the acts that it records.
+// Every rule checks all that it needs before it changes anything, so that a refused event leaves the migration as it
+// was. `owed` is the number of votes that are `awaited`; it makes each answer O(1). Only opening and closing a round
+// walk all voters. Effects come in the order in which they are to be done: the record before the acts that it records.
 #include "consent/machine.hpp"
 
 namespace consent {

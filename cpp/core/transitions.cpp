@@ -1,5 +1,5 @@
-// The one table: which rule applies to which event in which state. Everything that decides what may follow what stands here;
-// what a rule does stands in machine.cpp. An empty cell is illegal: the event is refused and nothing changes.
+// The one table: which rule applies to which event in which state. Everything that decides what may follow what stands
+// here; what a rule does stands in machine.cpp. An empty cell is illegal: the event is refused and nothing changes.
 //
 // Must not know anything but the names of states, events and rules. docs/architecture/machine.dot is drawn from it.
 #include "consent/machine.hpp"

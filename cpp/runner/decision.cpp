@@ -1,7 +1,7 @@
 // The verdict in an operator's hands: may the migration go, and what is the admin told.
 //
-// Pure. Must not know who ran the round, nor Nova. A reason names who decided, quotes its words, counts the votes, and for
-// a fault of our own says what to do.
+// Pure. Must not know who ran the round, nor Nova. A reason names who decided, quotes its words, counts the votes, and
+// for a fault of our own says what to do.
 #include "consent/decision.hpp"
 
 #include <array>

@@ -1,5 +1,5 @@
-// Ledger_memory: the Ledger port in this process's memory. What it holds is lost with the process, which is safe: a grant
-// that is not found is asked for again.
+// Ledger_memory: the Ledger port in this process's memory. What it holds is lost with the process, which is safe: a
+// grant that is not found is asked for again.
 //
 // Must not read a clock: what is expired is judged by the time that the caller gives.
 #include <algorithm>
@@ -27,7 +27,7 @@ class LedgerMemory final : public Ledger {
         grants_.insert_or_assign(std::move(key), grant);
         ++next_id_;
         if (takes_a_place && grants_.size() > max_grants_) {
-            // One too many: the earliest to expire goes, most likely one that is expired already. Losing a grant is safe.
+            // One too many: the earliest to expire goes, most likely one that is expired. Losing a grant is safe.
             grants_.erase(std::ranges::min_element(grants_, [&](const auto& a, const auto& b) {
                 return std::pair(a.second.id == grant.id, a.second.expires) <
                        std::pair(b.second.id == grant.id, b.second.expires);

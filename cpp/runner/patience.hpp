@@ -1,5 +1,5 @@
-// Patience: who missed a deadline lately. Such a voter is asked again, but no round waits for it, or one dead guest would
-// cost every migration to its host the whole deadline.
+// Patience: who missed a deadline lately. Such a voter is asked again, but no round waits for it, or one dead guest
+// would cost every migration to its host the whole deadline.
 //
 // Must not read a clock.
 #pragma once

@@ -22,8 +22,9 @@ class Places {
 
     enum class Outcome : std::uint8_t { taken, late, cancelled };
 
-    /// Waits for a place until `until` by `clock`, or until `cancel` (may be null) is true. After `taken` the caller owes
-    /// one give_back(). Safe for use by several threads at once; what `clock` throws goes through and leaves no trace.
+    /// Waits for a place until `until` by `clock`, or until `cancel` (may be null) is true. After `taken` the caller
+    /// owes one give_back(). Safe for use by several threads at once; what `clock` throws goes through and leaves no
+    /// trace.
     Outcome take(const Clock& clock, TimePoint until, const std::atomic<bool>* cancel);
 
     /// Hands the place to whoever waits longest.

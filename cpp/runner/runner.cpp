@@ -2,9 +2,9 @@
 //
 // Must not know any adapter, nor what an operator's mode makes of the verdict (decision.cpp).
 //
-// The machine's ballots are `spoken` first, then the guests; the adapter numbers guests from 0. Everything an adapter says
-// is checked here before the machine sees it: what breaks the port's rules is worker_protocol, what is late or said twice
-// is passed over, and neither is ever a consent.
+// The machine's ballots are `spoken` first, then the guests; the adapter numbers guests from 0. Everything an adapter
+// says is checked here before the machine sees it: what breaks the port's rules is worker_protocol, what is late or
+// said twice is passed over, and neither is ever a consent.
 #include "consent/runner.hpp"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ struct Host {
     Patience patience;
 };
 
-/// A Voices that comes back empty-handed before its time this often does not wait at all: broken, and never to be spun on.
+/// A Voices that comes back empty-handed before its time this often does not wait at all: not to be spun on for ever.
 constexpr int max_early_returns = 10000;
 
 [[noreturn]] void out_of_range(const std::string& what) { throw std::invalid_argument(what); }
@@ -463,7 +463,7 @@ class Round {
         return std::move(report_);
     }
 
-    /// The machine is told of the failure; in states that know none (the consent could not be recorded) it is called off.
+    /// The machine is told of the failure; where it knows none (the consent could not be recorded) it is called off.
     void feed_failure() {
         if (!step(migration_, {.kind = EventKind::round_failed, .now = now_}, effects_)) {
             (void)step(migration_, {.kind = EventKind::cancelled, .now = now_}, effects_);

@@ -157,8 +157,8 @@ extern const Transitions transitions;
 
 /// Feeds one event to a migration.
 ///
-/// Result: true when the table and the event's own fields allow it; `migration` is then the next state and `effects` what
-/// to do. False when it is illegal here (wrong state, unknown voter or word, an answer given twice, no site or too
+/// Result: true when the table and the event's own fields allow it; `migration` is then the next state and `effects`
+/// what to do. False when it is illegal here (wrong state, unknown voter or word, an answer given twice, no site or too
 /// many): then `migration` is unchanged and `effects` is empty. Never throws except std::bad_alloc (voters_identified
 /// alone, when there are more voters than ever before).
 /// Threads: none of its own; two calls on one Migration must not overlap. Source: docs/adr (the machine).

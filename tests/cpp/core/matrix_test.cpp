@@ -1,5 +1,5 @@
-// The state x event matrix against matrix.txt, which was written by hand; and that each cell of the table matters: every
-// other rule put in its place is noticed by the same comparison.
+// The state x event matrix against matrix.txt, which was written by hand; and that each cell of the table matters:
+// every other rule put in its place is noticed by the same comparison.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>

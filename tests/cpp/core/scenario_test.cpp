@@ -1,9 +1,11 @@
 // Plays each file of scenarios/: commands, and under each the trace that it must give.
 //
-//     sites N [lifetime MS]                     voters KIND... [deadline MS]     KIND: binding/refuse, advisory/abstain, ...
+//     sites N [lifetime MS]
+//     voters KIND... [deadline MS]              KIND: binding/refuse, advisory/abstain, ...
 //     answer VOTER consent|refuse|abstain       silent VOTER    left VOTER    withdrew VOTER
 //     deadline | failure | started | completed | migration-failed | cancel      at MS (the time from here on)
-// The trace of a command: `-> state` or `-> illegal`, then one line for each effect. A line that begins with # is a comment.
+// The trace of a command: `-> state` or `-> illegal`, then one line for each effect. A line that begins with # is a
+// comment.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
