@@ -14,6 +14,7 @@ pre_live_migration.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import nova.conf
@@ -128,15 +129,19 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
         try:
             self._consent_gate.incoming(context, instance, src_compute_info)
         except Exception:
-            # Nova's manager cleans up only after the driver's check has passed.
-            try:
-                self.cleanup_live_migration_destination_check(context, data)
-            except Exception:
-                LOG.exception(
-                    "consent: a file of Nova's destination check was left behind", instance=instance
-                )
+            self._clean_up_check(context, instance, data)
             raise
         return data
+
+    def _clean_up_check(self, context: Any, instance: Any, data: Any) -> None:
+        """Takes away what Nova's check left here; its manager does so only for one that passed."""
+        try:
+            self.cleanup_live_migration_destination_check(context, data)
+        except Exception:
+            # What is on its way to Nova is the refusal: nothing may take its place, not even a
+            # failure of the log.
+            with contextlib.suppress(Exception):
+                LOG.exception("consent: a file of Nova's check was left here", instance=instance)
 
     def check_can_live_migrate_source(
         self, context: Any, instance: Any, dest_check_data: Any, block_device_info: Any = None

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Runs the plugin's tests on one Nova release, and Nova's own suites with the plugin in place.
+
+    tests/nova/run.py RELEASE VENV [--suite ours|upstream|plain] [--only TEXT] [--record]
+
+RELEASE: 2025.1 (nova-compute on eventlet) or 2026.2 (on threads). VENV: where that release's nova,
+its test requirements and this project's wheel are installed.
+
+    ours       tests/nova/{unit,functional}
+    upstream   Nova's own suites, with ConsentFilter enabled, and with ConsentLibvirtDriver in mode
+               enforce in those on libvirt. Expected: every test that passes without the plugin
+               passes with it. Which these are stands in upstream-RELEASE.txt
+    plain      the same suites without the plugin; --record writes that file anew
+
+Prints what it does and ends with a line "N passed, N failed"; exits 1 when a test failed, was lost
+or when none ran. Must not import Nova: launch.py does, in a process for each test class, two at a
+time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+JOBS = 2
+CLASS_TIMEOUT_S = 420
+
+# On libvirt, so that the driver can be in place; its voters are in memory, as libvirt is.
+ON_LIBVIRT = (
+    "nova.tests.functional.libvirt.test_live_migration",
+    "nova.tests.functional.libvirt.test_numa_live_migration",
+)
+# These run drivers of their own that only pretend: only the filter can be in place.
+ON_FAKE_DRIVERS = (
+    "nova.tests.functional.compute.test_live_migration",
+    "nova.tests.functional.test_server_group",
+)
+
+
+def environment(release: str) -> dict[str, str]:
+    """The environment of Nova's tests, as Nova's tox.ini has it."""
+    return {
+        **os.environ,
+        # 2026.2's nova-compute runs on threads, as its tests would not without being told.
+        "OS_NOVA_DISABLE_EVENTLET_PATCHING": "false" if release == "2025.1" else "true",
+        "OS_STDOUT_CAPTURE": "1",
+        "OS_STDERR_CAPTURE": "1",
+        "OS_TEST_TIMEOUT": "160",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(
+            [str(HERE), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+        ),
+    }
+
+
+def link_etc(python: Path) -> None:
+    """Puts etc/ beside the packages, where nova.tests looks for api-paste.ini."""
+    code = "import nova, os; print(os.path.dirname(os.path.dirname(nova.__file__)))"
+    packages = Path(subprocess.check_output([python, "-c", code], text=True).strip())
+    if not (packages / "etc").exists():
+        (packages / "etc").symlink_to(python.parent.parent / "etc")
+
+
+def list_tests(python: Path, release: str, modules: list[str]) -> list[str]:
+    """The ids of all tests in the modules."""
+    command = [python, HERE / "launch.py", "--list", *modules]
+    listed = subprocess.run(
+        command, env=environment(release), capture_output=True, text=True, timeout=120, check=False
+    )
+    if listed.returncode != 0:
+        sys.exit(f"tests/nova: cannot import the tests\n{listed.stdout}{listed.stderr}")
+    lines = listed.stdout.splitlines()
+    return [line.removeprefix("TEST ") for line in lines if line.startswith("TEST ")]
+
+
+def by_class(tests: list[str]) -> list[list[str]]:
+    """The tests of each class together."""
+    classes: dict[str, list[str]] = collections.defaultdict(list)
+    for test in tests:
+        classes[test.split("(")[0].rpartition(".")[0]].append(test)
+    return list(classes.values())
+
+
+def run_class(python: Path, release: str, tests: list[str], flags: list[str]) -> dict[str, dict]:
+    """The outcome of each test of a class by its id; a test that the process lost has failed."""
+    name = tests[0].rpartition(".")[0]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report"
+        report.touch()
+        command = [python, HERE / "launch.py", "--report", report, *flags, *tests]
+        with (Path(folder) / "log").open("w+", encoding="utf-8", errors="replace") as log:
+            try:
+                subprocess.run(
+                    command,
+                    env=environment(release),
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=CLASS_TIMEOUT_S,
+                    check=False,
+                )
+                lost = "its process ended before it"
+            except subprocess.TimeoutExpired:
+                lost = f"its process did not end within {CLASS_TIMEOUT_S} s"
+            log.seek(0)
+            lost += "\n" + log.read()[-4000:]
+        lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    outcomes: dict[str, dict] = {test: {"outcome": "failed", "details": lost} for test in tests}
+    for line in lines:
+        # A second line for one test is a clean-up that failed.
+        if outcomes.get(line["id"], {}).get("outcome") != "failed" or line["id"] in tests:
+            before = outcomes.get(line["id"])
+            if before is None or before["details"] == lost or line["outcome"] == "failed":
+                outcomes[line["id"]] = line
+    passed = sum(outcome["outcome"] == "passed" for outcome in outcomes.values())
+    print(f"  {passed:3}/{len(outcomes)} {time.monotonic() - began:5.1f} s  {name}", flush=True)
+    return outcomes
+
+
+def run_all(python: Path, release: str, jobs: list[tuple[list[str], list[str]]]) -> dict[str, dict]:
+    """Runs jobs (tests of one class, flags of launch.py), the largest first, JOBS at a time."""
+    outcomes: dict[str, dict] = {}
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        futures = [
+            pool.submit(run_class, python, release, tests, flags)
+            for tests, flags in sorted(jobs, key=lambda job: -len(job[0]))
+        ]
+        for future in futures:
+            outcomes.update(future.result())
+    return outcomes
+
+
+def our_modules() -> list[str]:
+    """The modules of our own tests, as importable from this folder."""
+    files = sorted([*HERE.glob("unit/test_*.py"), *HERE.glob("functional/test_*.py")])
+    return [f"{file.parent.name}.{file.stem}" for file in files]
+
+
+def main() -> int:
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(description="Runs the plugin's tests on one Nova release.")
+    parser.add_argument("release", choices=["2025.1", "2026.2"])
+    parser.add_argument("venv", type=Path)
+    parser.add_argument("--suite", choices=["ours", "upstream", "plain"], default="ours")
+    parser.add_argument("--only", default="", help="only tests whose id holds this text")
+    parser.add_argument("--record", action="store_true", help="with --suite plain")
+    arguments = parser.parse_args()
+    python = (arguments.venv / "bin" / "python").absolute()
+    if not python.exists():
+        sys.exit(f"tests/nova: no Python in {arguments.venv}: give a venv with Nova installed")
+    expected_file = HERE / f"upstream-{arguments.release}.txt"
+    began = time.monotonic()
+    link_etc(python)
+
+    print(f"{arguments.suite} tests on Nova {arguments.release}", flush=True)
+    jobs: list[tuple[list[str], list[str]]] = []
+    if arguments.suite == "ours":
+        groups = [(our_modules(), [])]
+    else:
+        on_libvirt, on_fakes = ["--filter", "--driver"], ["--filter"]
+        if arguments.suite == "plain":
+            on_libvirt, on_fakes = [], []
+        groups = [(list(ON_LIBVIRT), on_libvirt), (list(ON_FAKE_DRIVERS), on_fakes)]
+    for modules, flags in groups:
+        tests = [t for t in list_tests(python, arguments.release, modules) if arguments.only in t]
+        jobs += [(tests_of_class, flags) for tests_of_class in by_class(tests)]
+    outcomes = run_all(python, arguments.release, jobs)
+
+    if arguments.suite == "plain" and arguments.record:
+        passing = sorted(t for t, outcome in outcomes.items() if outcome["outcome"] == "passed")
+        expected_file.write_text(
+            f"# Tests of Nova {arguments.release} that pass without the plugin. Made anew by\n"
+            f"#   tests/nova/run.py {arguments.release} VENV --suite plain --record\n"
+            + "".join(f"{test}\n" for test in passing),
+            encoding="utf-8",
+        )
+    if arguments.suite == "upstream":
+        lines = expected_file.read_text(encoding="utf-8").splitlines()
+        expected = {line for line in lines if line and not line.startswith("#")}
+        expected = {test for test in expected if arguments.only in test}
+        for test in expected - outcomes.keys():
+            outcomes[test] = {"outcome": "failed", "details": "expected to run; it did not"}
+        # A test that does not pass without the plugin says nothing about the plugin.
+        outcomes = {test: outcomes[test] for test in expected}
+
+    failed = {t: o for t, o in outcomes.items() if o["outcome"] == "failed"}
+    missed = {t: o for t, o in outcomes.items() if o["outcome"] == "skipped"}
+    if arguments.suite == "upstream":
+        failed |= missed
+    for test, outcome in sorted(failed.items()):
+        print(f"\nFAILED {test}\n{outcome['details']}")
+    for test, outcome in sorted(missed.items()):
+        print(f"skipped {test}: {outcome['details']}")
+    passed = sum(outcome["outcome"] == "passed" for outcome in outcomes.values())
+    print(f"{time.monotonic() - began:.0f} s")
+    print(f"{passed} passed, {len(failed)} failed", flush=True)
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
