@@ -15,9 +15,9 @@ constexpr std::array silences{Silence::refuse, Silence::abstain};
 constexpr std::array modes{Mode::off, Mode::audit, Mode::enforce};
 constexpr std::array on_errors{OnError::refuse, OnError::allow};
 constexpr std::array kinds{VoterKind::neighbour, VoterKind::mover, VoterKind::hypervisor};
-constexpr std::array states{State::idle,      State::identified, State::requesting, State::consented, State::refused,
-                            State::expired,   State::migrating,  State::migrated,   State::failed,    State::aborted};
-constexpr std::array votes{Vote::awaited, Vote::consented, Vote::refused, Vote::abstained,
+constexpr std::array states{State::idle,    State::identified, State::requesting, State::consented, State::refused,
+                            State::expired, State::migrating,  State::migrated,   State::failed,    State::aborted};
+constexpr std::array votes{Vote::awaited, Vote::consented, Vote::refused,  Vote::abstained,
                            Vote::silent,  Vote::left,      Vote::withdrawn};
 static_assert(states.size() == state_count);
 
@@ -147,7 +147,9 @@ py::object Fields::object(const char* field) const {
 
 Fields Fields::fields(const char* field) const { return {object(field), path(field)}; }
 
-std::string Fields::text(const char* field, std::size_t limit) const { return to_text(object(field), path(field), limit); }
+std::string Fields::text(const char* field, std::size_t limit) const {
+    return to_text(object(field), path(field), limit);
+}
 
 bool Fields::flag(const char* field) const {
     const py::object value = object(field);

@@ -40,13 +40,9 @@ void translate(std::exception_ptr thrown) {
         raise("policy", e.file, e.line, e.column, e.field, e.problem, e.remedy);
     } catch (const std::invalid_argument& e) {
         raise("request", std::string(e.what()));
-    } catch (const py::builtin_exception&) {
+    } catch (const py::builtin_exception&) { throw; } catch (const std::bad_alloc&) {
         throw;
-    } catch (const std::bad_alloc&) {
-        throw;
-    } catch (const std::exception& e) {
-        raise("internal", std::string(e.what()));
-    }
+    } catch (const std::exception& e) { raise("internal", std::string(e.what())); }
 }
 
 }  // namespace

@@ -37,9 +37,7 @@ class Listener {
         if (fault_) return;
         try {
             progress_(from_event(event));
-        } catch (py::error_already_set& error) {
-            stop(error);
-        }
+        } catch (py::error_already_set& error) { stop(error); }
     }
 
     /// Needs the GIL.
@@ -99,9 +97,7 @@ RoundReport run_beside(Runner& runner, const RoundRequest& request, Listener& li
     std::thread round([&] {
         try {
             report = runner.run(request, progress, &listener.cancel());
-        } catch (...) {
-            error = std::current_exception();
-        }
+        } catch (...) { error = std::current_exception(); }
         const std::lock_guard lock(mutex);
         ended = true;
         changed.notify_one();
@@ -157,8 +153,8 @@ class ForkedRunner {
 
   private:
     void renew() {
-        runner_ = new std::shared_ptr<Runner>(
-            std::make_shared<Runner>(voters_, ledger_, make_steady_clock(), max_rounds_));
+        runner_ =
+            new std::shared_ptr<Runner>(std::make_shared<Runner>(voters_, ledger_, make_steady_clock(), max_rounds_));
         pid_ = ::getpid();
     }
 

@@ -27,8 +27,8 @@ std::shared_ptr<VotersMemory> make_memory(const py::object& voters, const std::m
                                           const std::optional<std::pair<std::string, std::string>>& failure) {
     std::vector<Voter> known;
     for (const py::handle voter : voters) {
-        known.push_back(to_voter(Fields(py::reinterpret_borrow<py::object>(voter),
-                                        "voters[" + std::to_string(known.size()) + "]")));
+        known.push_back(to_voter(
+            Fields(py::reinterpret_borrow<py::object>(voter), "voters[" + std::to_string(known.size()) + "]")));
     }
     std::map<std::string, std::optional<Line>> lines;
     for (const auto& [id, script] : answers) lines.emplace(id, to_line(script, "answers[" + id + "]"));

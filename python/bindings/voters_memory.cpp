@@ -49,9 +49,7 @@ class MemoryVoices : public Voices {
     }
 
   private:
-    static TimePoint now() {
-        return std::chrono::time_point_cast<milliseconds>(std::chrono::steady_clock::now());
-    }
+    static TimePoint now() { return std::chrono::time_point_cast<milliseconds>(std::chrono::steady_clock::now()); }
 
     const std::vector<std::optional<Line>> lines_;
     const milliseconds voter_deadline_;
