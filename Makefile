@@ -7,7 +7,7 @@ SECONDS_EACH ?= 60
 NAME ?=
 CONSTRAINTS ?=
 
-.PHONY: help demo check check-quick bench graph lint fuzz wheel docs lock format coverage clean distclean
+.PHONY: help demo check check-quick bench graph lint fuzz wheel docs lock format coverage down clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,11 @@ docs: ## the documentation as HTML (build/docs/html)
 lock: ## writes requirements/NAME.txt anew (NAME=dev, CONSTRAINTS=upper-constraints.txt)
 	@$(PYTHON) scripts/environments.py lock $(NAME) $(if $(CONSTRAINTS),--constraints $(CONSTRAINTS))
 
-clean: ## ends a cloud that KEEP=1 left up and removes build/
-	@if [ -d build ]; then scripts/clean.sh; fi
+down: ## ends a cloud that KEEP=1 left up
+	@cd tests/lab && $(PYTHON) -m cloud down
+
+clean: down ## down, and removes build/
+	@rm -rf build
 
 distclean: clean ## clean, and the cached environments too
 	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/nova-consent"
