@@ -68,7 +68,7 @@ def link_etc(python: Path) -> None:
     code = "import nova, os; print(os.path.dirname(os.path.dirname(nova.__file__)))"
     packages = Path(subprocess.check_output([python, "-c", code], text=True).strip())
     if not (packages / "etc").exists():
-        (packages / "etc").symlink_to(python.parent.parent / "etc")
+        (packages / "etc").symlink_to(packages.parents[2] / "etc")
 
 
 def list_tests(python: Path, release: str, modules: list[str]) -> list[str]:

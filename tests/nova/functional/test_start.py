@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from unittest import mock
 
-import nova_consent.conf
+from consent_core import WorkerVoters
 from lxml import etree
+from nova import context, objects
 from nova.virt import driver as virt_driver
+from nova.virt.libvirt import blockinfo
 from nova_consent.conf import ConfigError
+from nova_consent.driver import CHANNEL
+from oslo_config import cfg
 
 from functional.base import ConsentTestBase
 
 
 class StartTest(ConsentTestBase):
-    def test_a_value_out_of_range_stops_it_saying_where(self) -> None:
-        error = ConfigError("/etc/nova/nova.conf:12: [consent] mode: 'enforced' is not valid")
-        with mock.patch("nova_consent.driver.read_options", side_effect=error):
+    def test_a_value_that_cannot_be_taken_stops_it_saying_where(self) -> None:
+        file = self.folder / "nova.conf"
+        file.write_text("[DEFAULT]\n[consent]\nmode = enforced\n")
+        conf = cfg.ConfigOpts()
+        conf(["--config-file", str(file)], project="nova")
+        with mock.patch("nova_consent.driver.CONF", conf):
             # Nova hides ValueError and ImportError behind "not of type ComputeDriver" and exits.
-            raised = self.assertRaises(
-                ConfigError,
-                virt_driver.load_compute_driver,
-                None,
-                "consent.ConsentLibvirtDriver",
-            )
+            raised = self.assertRaises(ConfigError, self.load)
         self.assertNotIsInstance(raised, (ValueError, ImportError))
-        self.assertIs(error, raised)
+        self.assertIn(f"{file}:3: [consent] mode: ", str(raised))
+
+    def load(self):
+        return virt_driver.load_compute_driver(None, "consent.ConsentLibvirtDriver")
 
     def test_values_that_contradict_each_other_stop_it(self) -> None:
         self.flags(voter_deadline_s=5.0, round_deadline_s=1.0, group="consent")
-        raised = self.assertRaises(
-            ConfigError, virt_driver.load_compute_driver, None, "consent.ConsentLibvirtDriver"
-        )
+        raised = self.assertRaises(ConfigError, self.load)
         self.assertIn("voter_deadline_s", str(raised))
 
     def test_guests_get_the_channel(self) -> None:
@@ -39,30 +42,24 @@ class StartTest(ConsentTestBase):
         connection = self.computes["host1"].driver._host.get_connection()
         guest = self.guest_xml(connection, server)
         names = guest.xpath("./devices/channel/target/@name")
-        self.assertEqual([nova_consent.driver.CHANNEL], names)
+        self.assertEqual([CHANNEL], names)
         [channel] = guest.xpath("./devices/channel")
         self.assertEqual("unix", channel.get("type"))
         self.assertIsNone(channel.find("source"))
 
     def guest_xml(self, connection, server):
         driver = self.computes["host1"].driver
-        from nova import context, objects
-
         admin = context.get_admin_context()
         with context.target_cell(admin, self.cell_mappings["cell1"]) as cell:
             instance = objects.Instance.get_by_uuid(
                 cell, server["id"], expected_attrs=["flavor", "system_metadata", "numa_topology"]
             )
             image = objects.ImageMeta.from_instance(instance)
-            from nova.virt.libvirt import blockinfo
-
             disks = blockinfo.get_disk_info("qemu", instance, image)
             config = driver._get_guest_config(instance, [], image, disks, context=cell)
         return etree.fromstring(config.to_xml())
 
     def test_no_worker_before_it_is_needed(self) -> None:
-        from consent_core import WorkerVoters
-
         opened = []
 
         def real(options, host, uri):
@@ -76,6 +73,3 @@ class StartTest(ConsentTestBase):
             server = self.boot()
             self.assertEqual("completed", self.live_migrate(server, "host2"))
         self.assertEqual({None}, {voters.pid for voters in opened})
-
-
-assert nova_consent.conf.OPTIONS, "patched above by its module's name"
