@@ -1,7 +1,7 @@
 """What the lab asks of the cloud's APIs, at the microversions it means to test.
 
-keystoneauth rather than openstacksdk's proxies: those pin the microversion of a live migration at 2.30, whose call waits
-for the checks; here 2.34 or later is wanted, as the ``openstack`` command sends it. Knows nothing of consent.
+keystoneauth rather than openstacksdk's proxies: those pin the microversion of a live migration at 2.30, whose call
+waits for the checks; here 2.34 or later is wanted, as the ``openstack`` command sends. Knows nothing of consent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Client:
 
     def compute_answer(self, method: str, path: str, version: str = NEWEST, **more: Any) -> Any:
         headers = {"OpenStack-API-Version": f"compute {version}"}
-        return self._session.request(url(layout.NOVA, "/v2.1" + path), method, headers=headers, **more)
+        return self._session.request(
+            url(layout.NOVA, "/v2.1" + path), method, headers=headers, **more
+        )
 
     # -- services -----------------------------------------------------------------------------------------------
 
@@ -70,7 +72,9 @@ class Client:
 
     def force_down(self, host: str, down: bool) -> None:
         """Tells Nova that a host is fenced, as a monitor would, or that it is back."""
-        self.compute("PUT", f"/os-services/{self.services()[host]['id']}", json={"forced_down": down})
+        self.compute(
+            "PUT", f"/os-services/{self.services()[host]['id']}", json={"forced_down": down}
+        )
 
     # -- images, flavors ----------------------------------------------------------------------------------------
 
@@ -84,14 +88,24 @@ class Client:
         if known:
             return str(known[0]["id"])
         container = "bare" if kind == "raw" else kind
-        body = {"name": name, "visibility": "public", "container_format": container, "disk_format": kind, **properties}
+        body = {
+            "name": name,
+            "visibility": "public",
+            "container_format": container,
+            "disk_format": kind,
+            **properties,
+        }
         image = self._session.post(base, json=body).json()["id"]
         self._session.put(
-            f"{base}/{image}/file", data=file.read_bytes(), headers={"Content-Type": "application/octet-stream"}
+            f"{base}/{image}/file",
+            data=file.read_bytes(),
+            headers={"Content-Type": "application/octet-stream"},
         )
         return str(image)
 
-    def flavor(self, name: str, memory_mib: int, extra_specs: Mapping[str, str] | None = None) -> str:
+    def flavor(
+        self, name: str, memory_mib: int, extra_specs: Mapping[str, str] | None = None
+    ) -> str:
         """A flavor of one vCPU and no disk; made unless it exists."""
         for known in self.compute("GET", "/flavors?is_public=None")["flavors"]:
             if known["name"] == name:
@@ -99,14 +113,22 @@ class Client:
         body = {"name": name, "ram": memory_mib, "vcpus": 1, "disk": 0}
         flavor = str(self.compute("POST", "/flavors", json={"flavor": body})["flavor"]["id"])
         if extra_specs:
-            self.compute("POST", f"/flavors/{flavor}/os-extra_specs", json={"extra_specs": dict(extra_specs)})
+            self.compute(
+                "POST", f"/flavors/{flavor}/os-extra_specs", json={"extra_specs": dict(extra_specs)}
+            )
         return flavor
 
     # -- servers ------------------------------------------------------------------------------------------------
 
     def boot(self, name: str, host: str, image: str, flavor: str) -> str:
         """Asks for a server on ``host`` and returns its UUID at once."""
-        body = {"name": name, "imageRef": image, "flavorRef": flavor, "networks": "none", "host": host}
+        body = {
+            "name": name,
+            "imageRef": image,
+            "flavorRef": flavor,
+            "networks": "none",
+            "host": host,
+        }
         return str(self.compute("POST", "/servers", json={"server": body})["server"]["id"])
 
     def server(self, uuid: str) -> dict[str, Any]:
@@ -131,12 +153,16 @@ class Client:
 
         server = wait_for(f"server {uuid} comes to rest", at_rest, timeout_s)
         if server["status"] != status:
-            raise LabError(f"{server['name']} is {server['status']}, not {status}: {server.get('fault', {})}")
+            raise LabError(
+                f"{server['name']} is {server['status']}, not {status}: {server.get('fault', {})}"
+            )
         return server
 
     def act(self, uuid: str, action: str, body: Any, version: str = NEWEST) -> str:
         """A server action; returns the request id, by which its events are found."""
-        answer = self.compute_answer("POST", f"/servers/{uuid}/action", version, json={action: body})
+        answer = self.compute_answer(
+            "POST", f"/servers/{uuid}/action", version, json={action: body}
+        )
         return str(answer.headers["x-openstack-request-id"])
 
     def hard_reboot(self, uuid: str) -> dict[str, Any]:
@@ -174,7 +200,9 @@ class Client:
 
     def migrations(self, uuid: str) -> list[dict[str, Any]]:
         """Live migrations of a server, the newest first."""
-        found = self.compute("GET", f"/os-migrations?instance_uuid={uuid}&migration_type=live-migration")["migrations"]
+        found = self.compute(
+            "GET", f"/os-migrations?instance_uuid={uuid}&migration_type=live-migration"
+        )["migrations"]
         return sorted(found, key=lambda migration: -int(migration["id"]))
 
     def migration_end(self, uuid: str, request_id: str, timeout_s: float = 120.0) -> Migration:
@@ -196,17 +224,23 @@ class Client:
             seconds=time.monotonic() - began,
         )  # fmt: skip
 
-    def migrate(self, uuid: str, host: str | None = None, force: bool = False, timeout_s: float = 120.0) -> Migration:
+    def migrate(
+        self, uuid: str, host: str | None = None, force: bool = False, timeout_s: float = 120.0
+    ) -> Migration:
         """A live migration from beginning to end; see start_migration and migration_end."""
         return self.migration_end(uuid, self.start_migration(uuid, host, force), timeout_s)
 
     def action(self, uuid: str, request_id: str) -> dict[str, Any]:
         """The record of one action, with its events and their details."""
-        return dict(self.compute("GET", f"/servers/{uuid}/os-instance-actions/{request_id}")["instanceAction"])
+        return dict(
+            self.compute("GET", f"/servers/{uuid}/os-instance-actions/{request_id}")[
+                "instanceAction"
+            ]
+        )
 
     def event_details(self, uuid: str, request_id: str) -> str:
         """What Nova shows an admin of why an action's events failed, one a line."""
         events = self.action(uuid, request_id)["events"]
-        return "\n".join(f"{e['event']} on {e.get('host')}: {e['details']}" for e in events if e.get("details"))
-
-
+        return "\n".join(
+            f"{e['event']} on {e.get('host')}: {e['details']}" for e in events if e.get("details")
+        )

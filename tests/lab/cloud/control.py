@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -23,8 +24,8 @@ from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity.v3 import Password
 
 from . import layout, settings
-from .layout import CONTROL_ADDRESS, PASSWORD, REGION, Layout, url
 from .hosts import hosts_file
+from .layout import CONTROL_ADDRESS, PASSWORD, REGION, Layout, url
 from .namespaces import Machine
 from .processes import Process, run
 from .telling import Telling
@@ -33,8 +34,13 @@ from .waiting import wait_for
 DATABASES = ("keystone", "placement", "glance", "neutron", "nova_api", "nova_cell0", "nova")
 
 #: Nova's own filters, in its default order.
-FILTERS = ("ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter", "ServerGroupAntiAffinityFilter",
-           "ServerGroupAffinityFilter")
+FILTERS = (
+    "ComputeFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
+)
 
 WSGI: Mapping[str, tuple[int, str]] = {
     "keystone": (layout.KEYSTONE, "keystone.wsgi.api:application"),
@@ -58,12 +64,19 @@ class Control:
     :param extra_filters: enabled scheduler filters besides Nova's own, class name -> dotted path.
     """
 
-    def __init__(self, place: Layout, tell: Telling, extra_filters: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, place: Layout, tell: Telling, extra_filters: Mapping[str, str] | None = None
+    ) -> None:
         self.place, self.tell = place, tell
         self._extra_filters = dict(extra_filters or {})
         folder = place.host("control")
         self.machine = Machine(
-            layout.CONTROL, "control", CONTROL_ADDRESS, folder, place, {folder / "hosts": "/etc/hosts"}
+            layout.CONTROL,
+            "control",
+            CONTROL_ADDRESS,
+            folder,
+            place,
+            {folder / "hosts": "/etc/hosts"},
         )
 
     # -- what an operator does, in order ------------------------------------------------------------------------
@@ -105,7 +118,15 @@ class Control:
 
     def _write_settings(self) -> None:
         place = self.place
-        for folder in ("control", "images", "neutron", "nova/lock", "log", "pid", *(f"etc/{n}" for n in DATABASES)):
+        for folder in (
+            "control",
+            "images",
+            "neutron",
+            "nova/lock",
+            "log",
+            "pid",
+            *(f"etc/{n}" for n in DATABASES),
+        ):
             (place.run / folder).mkdir(parents=True, exist_ok=True)
         (place.run / "control" / "hosts").write_text(hosts_file())
         texts = {
@@ -148,7 +169,9 @@ class Control:
             f"--bind-address={CONTROL_ADDRESS}", f"--port={layout.MARIADB}", f"--pid-file={data}/mariadb.pid",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=32M", "--max-connections=400",
         ]))  # fmt: skip
-        wait_for("MariaDB answers", lambda: connects(layout.MARIADB), 60, process.log, process.alive)
+        wait_for(
+            "MariaDB answers", lambda: connects(layout.MARIADB), 60, process.log, process.alive
+        )
         return process
 
     @property
@@ -187,14 +210,26 @@ class Control:
 
     def _versions(self) -> str:
         """A name for what the databases depend on."""
-        parts = [f"{n}={metadata.version(n)}" for n in ("keystone", "openstack-placement", "glance", "neutron", "nova")]
-        parts += [run(["mariadbd", "--version"]), settings.database("x"), settings.transport(), REGION]
+        parts = [
+            f"{n}={metadata.version(n)}"
+            for n in ("keystone", "openstack-placement", "glance", "neutron", "nova")
+        ]
+        parts += [
+            run(["mariadbd", "--version"]),
+            settings.database("x"),
+            settings.transport(),
+            REGION,
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def _synchronise(self) -> None:
         etc = self.place.etc
-        keystone = ["keystone-manage", "--config-file", etc / "keystone/keystone.conf"]
-        nova = ["nova-manage", "--config-file", etc / "nova/nova.conf"]
+        keystone: list[str | Path] = [
+            "keystone-manage",
+            "--config-file",
+            etc / "keystone/keystone.conf",
+        ]
+        nova: list[str | Path] = ["nova-manage", "--config-file", etc / "nova/nova.conf"]
         bootstrap = ["bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", REGION,
                      "--bootstrap-admin-url", url(layout.KEYSTONE, "/v3"),
                      "--bootstrap-internal-url", url(layout.KEYSTONE, "/v3"),
@@ -247,10 +282,19 @@ class Control:
         service = name.removesuffix("-api")
         etc = self.place.etc / service
         env = {
-            "keystone": {"OS_KEYSTONE_CONFIG_FILES": "keystone.conf", "OS_KEYSTONE_CONFIG_DIR": str(etc)},
+            "keystone": {
+                "OS_KEYSTONE_CONFIG_FILES": "keystone.conf",
+                "OS_KEYSTONE_CONFIG_DIR": str(etc),
+            },
             "placement": {"OS_PLACEMENT_CONFIG_DIR": str(etc)},
-            "glance": {"OS_GLANCE_CONFIG_FILES": "glance-api.conf", "OS_GLANCE_CONFIG_DIR": str(etc)},
-            "neutron": {"OS_NEUTRON_CONFIG_FILES": "neutron.conf", "OS_NEUTRON_CONFIG_DIR": str(etc)},
+            "glance": {
+                "OS_GLANCE_CONFIG_FILES": "glance-api.conf",
+                "OS_GLANCE_CONFIG_DIR": str(etc),
+            },
+            "neutron": {
+                "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
+                "OS_NEUTRON_CONFIG_DIR": str(etc),
+            },
             "nova": {"OS_NOVA_CONFIG_DIR": str(etc)},
         }[service]
         # Not gunicorn: Nova reads sys.argv and does not take its arguments.
@@ -292,23 +336,41 @@ class Control:
         known = {service["name"] for service in s.get(f"{base}/services").json()["services"]}
         for name, (kind, address) in ENDPOINTS.items():
             if name not in known:
-                made = s.post(f"{base}/services", json={"service": {"name": name, "type": kind}}).json()["service"]
-                endpoint = {"service_id": made["id"], "interface": "public", "url": address, "region_id": REGION}
+                made = s.post(
+                    f"{base}/services", json={"service": {"name": name, "type": kind}}
+                ).json()["service"]
+                endpoint = {
+                    "service_id": made["id"],
+                    "interface": "public",
+                    "url": address,
+                    "region_id": REGION,
+                }
                 s.post(f"{base}/endpoints", json={"endpoint": endpoint})
         roles = {role["name"]: role["id"] for role in s.get(f"{base}/roles").json()["roles"]}
         if "service" not in roles:
-            roles["service"] = s.post(f"{base}/roles", json={"role": {"name": "service"}}).json()["role"]["id"]
-        s.put(f"{base}/projects/{s.get_project_id()}/users/{s.get_user_id()}/roles/{roles['service']}")
+            roles["service"] = s.post(f"{base}/roles", json={"role": {"name": "service"}}).json()[
+                "role"
+            ]["id"]
+        s.put(
+            f"{base}/projects/{s.get_project_id()}/users/{s.get_user_id()}/roles/{roles['service']}"
+        )
 
     def discover_hosts(self) -> None:
         """Tells Nova's cell of the compute hosts that have reported."""
-        nova = [self.place.bin / "nova-manage", "--config-file", self.place.etc / "nova/nova.conf"]
+        nova: list[str | Path] = [
+            self.place.bin / "nova-manage",
+            "--config-file",
+            self.place.etc / "nova/nova.conf",
+        ]
         run([*nova, "cell_v2", "discover_hosts"], log=self.place.logs / "discover-hosts.log")
 
-    def reported_hosts(self) -> set[str]:
-        """Compute hosts that have a record in the cell's database, known to the API or not yet."""
-        query = "select host from nova.compute_nodes where deleted = 0"
-        return set(run(["mariadb", "--no-defaults", "-N", "-S", self._socket, "-e", query]).split())
+    def published(self, host: str) -> dict[str, str]:
+        """What a host last published for the scheduler: its compute node's stats."""
+        query = f"select stats from nova.compute_nodes where deleted = 0 and host = '{host}'"
+        found = run(
+            ["mariadb", "--no-defaults", "-N", "--raw", "-S", self._socket, "-e", query]
+        ).strip()
+        return dict(json.loads(found)) if found and found != "NULL" else {}
 
 
 def connects(port: int) -> bool:
@@ -322,11 +384,9 @@ def connects(port: int) -> bool:
 def answers(port: int) -> bool:
     """Any HTTP answer below 500 will do: some of them want a token for their front page."""
     try:
-        urllib.request.urlopen(url(port, "/"), timeout=30).close()  # noqa: S310 - http to our own address
+        urllib.request.urlopen(url(port, "/"), timeout=30).close()
     except urllib.error.HTTPError as error:
         return error.code < 500
     except OSError:
         return False
     return True
-
-

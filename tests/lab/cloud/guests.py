@@ -38,7 +38,12 @@ def publish(client: Client, place: Layout, agent: Path) -> GuestKind:
     kernel = client.upload(f"kernel-{mark}", built.kernel, "aki")
     ramdisk = client.upload(f"initrd-{mark}", built.initrd, "ari")
     image = client.upload(
-        f"guest-{mark}", built.disk, "raw", kernel_id=kernel, ramdisk_id=ramdisk, os_command_line=KERNEL_COMMAND_LINE
+        f"guest-{mark}",
+        built.disk,
+        "raw",
+        kernel_id=kernel,
+        ramdisk_id=ramdisk,
+        os_command_line=KERNEL_COMMAND_LINE,
     )
     return GuestKind(image, client.flavor("tiny", MEMORY_MIB))
 
@@ -80,26 +85,46 @@ class Guest:
     def channel(self) -> str:
         """State of its consent channel as libvirt reports it: connected, disconnected, "" if it has none."""
         xml = self.host.virsh("dumpxml", self.uuid)
-        found = re.search(rf"<target type='virtio' name='{re.escape(CHANNEL)}'(?: state='(\w+)')?", xml)
+        found = re.search(
+            rf"<target type='virtio' name='{re.escape(CHANNEL)}'(?: state='(\w+)')?", xml
+        )
         return (found[1] or "disconnected") if found else ""
 
 
 def boot(
-    client: Client, hosts: dict[str, ComputeHost], kind: GuestKind, wanted: Sequence[tuple[str, str]]
+    client: Client,
+    hosts: dict[str, ComputeHost],
+    kind: GuestKind,
+    wanted: Sequence[tuple[str, str]],
 ) -> list[Guest]:
     """Boots servers, all at once, and waits until each has booted and its agent is on its channel, if it has one.
 
     :param wanted: (name, host) of each.
     :raises LabError: one did not come up.
     """
-    guests = [Guest(name, client.boot(name, host, kind.image, kind.flavor), client, hosts) for name, host in wanted]
+    guests = [
+        Guest(name, client.boot(name, host, kind.image, kind.flavor), client, hosts)
+        for name, host in wanted
+    ]
     for guest in guests:
         client.settled(guest.uuid)
     for guest in guests:
-        try:
-            guest.serial().wait_for("^guest up$", 60)
-        except TimeoutError as error:
-            raise LabError(f"{guest.name} does not boot: {error}") from error
-        if guest.channel():
-            wait_for(f"the agent of {guest.name} is on its channel", lambda g=guest: g.channel() == "connected", 30)
+        await_up(guest)
     return guests
+
+
+def await_up(guest: Guest) -> None:
+    """Waits until the guest has booted, and its agent is on its channel if it has one.
+
+    :raises LabError: not within a minute.
+    """
+    try:
+        guest.serial().wait_for("^guest up$", 60)
+    except TimeoutError as error:
+        raise LabError(f"{guest.name} does not boot: {error}") from error
+    if guest.channel():
+        wait_for(
+            f"the agent of {guest.name} is on its channel",
+            lambda: guest.channel() == "connected",
+            30,
+        )

@@ -51,7 +51,9 @@ class ComputeHost:
         self.folder = place.host(self.name)
         binds = {self.folder / folder: target for folder, target in _FOLDERS.items()}
         binds[self.folder / "hosts"] = "/etc/hosts"
-        self.machine = Machine(f"consent-{self.name}", self.name, self.address, self.folder, place, binds)
+        self.machine = Machine(
+            f"consent-{self.name}", self.name, self.address, self.folder, place, binds
+        )
 
     # -- up -----------------------------------------------------------------------------------------------------
 
@@ -60,7 +62,11 @@ class ComputeHost:
         self._files()
         self.machine.up()
         daemon = self.machine.process(f"libvirtd-{self.name}")
-        daemon.start(self.machine.inside(["libvirtd", "--listen", "--pid-file", self.folder / "run" / "lab.pid"]))
+        daemon.start(
+            self.machine.inside(
+                ["libvirtd", "--listen", "--pid-file", self.folder / "run" / "lab.pid"]
+            )
+        )
         socket = self.folder / "run" / "libvirt-sock"
         wait_for(f"libvirtd of {self.name} listens", socket.exists, 60, daemon.log, daemon.alive)
         self.start_nova()
@@ -108,7 +114,9 @@ class ComputeHost:
         """Starts nova-compute; see ``nova_up``. Its log from now on begins at ``self.mark``."""
         self.mark = self.nova_log.stat().st_size if self.nova_log.exists() else 0
         self.nova.start(
-            self.machine.inside([self.place.bin / "nova-compute", "--config-file", "/etc/nova/nova.conf"]),
+            self.machine.inside(
+                [self.place.bin / "nova-compute", "--config-file", "/etc/nova/nova.conf"]
+            ),
             {"PATH": f"{self.place.bin}:{os.environ['PATH']}"},
         )
 
@@ -199,7 +207,10 @@ class ComputeHost:
     def domains(self) -> dict[str, str]:
         """libvirt's name of each guest that runs here -> its UUID."""
         listed = self.virsh("list", "--uuid", "--name")
-        return {name: found for found, name in re.findall(r"^([0-9a-f-]{36})\s+(\S+)", listed, re.MULTILINE)}
+        return {
+            name: found
+            for found, name in re.findall(r"^([0-9a-f-]{36})\s+(\S+)", listed, re.MULTILINE)
+        }
 
 
 def plugin_paths() -> list[str]:
@@ -216,6 +227,6 @@ def plugin_paths() -> list[str]:
 
 def hosts_file() -> str:
     """/etc/hosts of every machine of the lab."""
-    names = [(layout.host_address(n), f"host{n}") for n in (1, 2, 3)]
+    names = [(layout.host_address(n), f"host{n}") for n in range(1, layout.MAX_HOSTS + 1)]
     lines = [("127.0.0.1", "localhost"), (layout.CONTROL_ADDRESS, "control"), *names]
     return "".join(f"{address} {name}\n" for address, name in lines)

@@ -13,6 +13,7 @@ BRIDGE = "consentbr"
 BRIDGE_ADDRESS = "10.77.0.253"
 CONTROL_ADDRESS = "10.77.0.254"
 PREFIX_LENGTH = 24
+MAX_HOSTS = 9
 
 CONTROL = "consent-control"
 
@@ -20,7 +21,7 @@ CONTROL = "consent-control"
 MARIADB, AMQP, KEYSTONE, PLACEMENT, GLANCE, NEUTRON, NOVA = 3306, 5672, 5000, 8778, 9292, 9696, 8774
 
 REGION = "Lab"
-PASSWORD = "lab"  # noqa: S105 - reachable from this machine only
+PASSWORD = "lab"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Layout:
     :param venv: virtual environment that holds OpenStack; the running interpreter's by default.
     """
 
-    root: Path = field(default_factory=lambda: Path(os.environ.get("LAB") or "/var/tmp/consent-lab"))  # noqa: S108
+    root: Path = field(
+        default_factory=lambda: Path(os.environ.get("LAB") or "/var/tmp/consent-lab")
+    )
     venv: Path = field(default_factory=lambda: Path(sys.prefix))
 
     @property

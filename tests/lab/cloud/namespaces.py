@@ -6,6 +6,7 @@ restarted without the mounts and the network going away. Knows nothing of OpenSt
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -17,7 +18,6 @@ from pathlib import Path
 from . import layout
 from .processes import Process, end_all, run, started_at
 from .waiting import LabError
-
 
 #: Hosts come up in parallel and want the same mount points.
 _NOTES = threading.Lock()
@@ -71,7 +71,13 @@ class Machine:
     """
 
     def __init__(
-        self, name: str, hostname: str, address: str, folder: Path, place: layout.Layout, binds: Mapping[Path, str]
+        self,
+        name: str,
+        hostname: str,
+        address: str,
+        folder: Path,
+        place: layout.Layout,
+        binds: Mapping[Path, str],
     ) -> None:
         self.name, self.hostname, self.address, self.folder = name, hostname, address, folder
         self._place, self._binds = place, binds
@@ -104,9 +110,12 @@ class Machine:
             start_new_session=True,
             text=True,
         )
-        assert child.stdout is not None and child.stderr is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
         if child.stdout.readline().strip() != "ready":
-            raise LabError(f"{self.name}: cannot make its namespaces: {child.stderr.read().strip()}")
+            raise LabError(
+                f"{self.name}: cannot make its namespaces: {child.stderr.read().strip()}"
+            )
         self._holder.write_text(f"{child.pid} {started_at(child.pid)}\n")
 
     def _network(self) -> None:
@@ -125,7 +134,14 @@ class Machine:
         holder = self.holder
         if holder is None:
             raise LabError(f"{self.name} is not up")
-        return ["nsenter", f"--target={holder}", "--net", "--mount", "--uts", *(str(word) for word in argv)]
+        return [
+            "nsenter",
+            f"--target={holder}",
+            "--net",
+            "--mount",
+            "--uts",
+            *(str(word) for word in argv),
+        ]
 
     def run(self, argv: Sequence[str | Path], timeout_s: float = 60.0) -> str:
         return run(self.inside(argv), timeout_s=timeout_s)
@@ -154,8 +170,6 @@ def remove_mount_points(place: layout.Layout) -> None:
     if not note.exists():
         return
     for target in sorted(json.loads(note.read_text()), reverse=True):
-        try:
+        with contextlib.suppress(OSError):
             os.rmdir(target)
-        except OSError:
-            pass
     note.unlink()

@@ -6,6 +6,7 @@ a crash or a reboot is recognised as not ours. Knows nothing of what the process
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -25,7 +26,9 @@ def started_at(pid: int) -> str:
     return "" if fields[0] == "Z" else fields[19]
 
 
-def run(argv: Sequence[str | Path], log: Path | None = None, timeout_s: float = 120.0, **more: object) -> str:
+def run(
+    argv: Sequence[str | Path], log: Path | None = None, timeout_s: float = 120.0, **more: object
+) -> str:
     """Runs a command to its end and returns its standard output.
 
     :raises LabError: it failed or took longer than ``timeout_s`` seconds.
@@ -33,7 +36,12 @@ def run(argv: Sequence[str | Path], log: Path | None = None, timeout_s: float = 
     words = [str(word) for word in argv]
     try:
         done = subprocess.run(  # type: ignore[call-overload]
-            words, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, **more
+            words,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            **more,
         )
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{' '.join(words[:4])}: not done within {timeout_s:.0f} s") from error
@@ -41,7 +49,9 @@ def run(argv: Sequence[str | Path], log: Path | None = None, timeout_s: float = 
         with log.open("a") as out:
             out.write(f"$ {' '.join(words)}\n{done.stdout}{done.stderr}")
     if done.returncode != 0:
-        raise LabError(f"{' '.join(words)}: exit {done.returncode}\n{(done.stderr or done.stdout)[-2000:]}")
+        raise LabError(
+            f"{' '.join(words)}: exit {done.returncode}\n{(done.stderr or done.stdout)[-2000:]}"
+        )
     return str(done.stdout)
 
 
@@ -110,12 +120,12 @@ def end_all(pids: Sequence[int], within_s: float = 10.0) -> None:
     marks = {pid: started_at(pid) for pid in pids}
     for pid, mark in marks.items():
         if mark:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
     deadline = time.monotonic() + within_s
     while any(mark and started_at(pid) == mark for pid, mark in marks.items()):
         if time.monotonic() > deadline:
-            raise LabError(f"did not end: {[pid for pid, mark in marks.items() if started_at(pid) == mark]}")
+            raise LabError(
+                f"did not end: {[pid for pid, mark in marks.items() if started_at(pid) == mark]}"
+            )
         time.sleep(0.02)

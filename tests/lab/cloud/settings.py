@@ -14,8 +14,11 @@ def ini(sections: Mapping[str, Mapping[str, object]]) -> str:
     """Sections and options as oslo.config reads them."""
     text = ""
     for section, options in sections.items():
-        lines = [f"{name} = {v}" for name, value in options.items() for v in (value if type(value) is list else [value])]
-        text += f"[{section}]\n" + "".join(line + "\n" for line in lines) + "\n"
+        text += f"[{section}]\n"
+        for name, value in options.items():
+            for each in value if isinstance(value, list) else [value]:
+                text += f"{name} = {each}\n"
+        text += "\n"
     return text
 
 
@@ -46,54 +49,69 @@ def token_middleware() -> dict[str, object]:
 
 def keystone(place: Layout) -> str:
     keys = place.etc / "keystone"
-    return ini({
-        "DEFAULT": {"log_file": place.logs / "keystone.log"},
-        "database": {"connection": database("keystone")},
-        "token": {"provider": "fernet", "expiration": 86400},
-        "fernet_tokens": {"key_repository": keys / "fernet"},
-        "fernet_receipts": {"key_repository": keys / "fernet"},
-        "credential": {"key_repository": keys / "credential"},
-    })
+    return ini(
+        {
+            "DEFAULT": {"log_file": place.logs / "keystone.log"},
+            "database": {"connection": database("keystone")},
+            "token": {"provider": "fernet", "expiration": 86400},
+            "fernet_tokens": {"key_repository": keys / "fernet"},
+            "fernet_receipts": {"key_repository": keys / "fernet"},
+            "credential": {"key_repository": keys / "credential"},
+        }
+    )
 
 
 def placement(place: Layout) -> str:
-    return ini({
-        "DEFAULT": {"log_file": place.logs / "placement.log"},
-        "placement_database": {"connection": database("placement")},
-        "api": {"auth_strategy": "keystone"},
-        "keystone_authtoken": token_middleware(),
-    })
+    return ini(
+        {
+            "DEFAULT": {"log_file": place.logs / "placement.log"},
+            "placement_database": {"connection": database("placement")},
+            "api": {"auth_strategy": "keystone"},
+            "keystone_authtoken": token_middleware(),
+        }
+    )
 
 
 def glance(place: Layout) -> str:
-    return ini({
-        "DEFAULT": {"log_file": place.logs / "glance.log", "enabled_backends": "fs:file"},
-        "glance_store": {"default_backend": "fs"},
-        "fs": {"filesystem_store_datadir": place.run / "images"},
-        "database": {"connection": database("glance")},
-        "paste_deploy": {"flavor": "keystone", "config_file": place.etc / "glance" / "glance-api-paste.ini"},
-        "keystone_authtoken": token_middleware(),
-    })
+    return ini(
+        {
+            "DEFAULT": {"log_file": place.logs / "glance.log", "enabled_backends": "fs:file"},
+            "glance_store": {"default_backend": "fs"},
+            "fs": {"filesystem_store_datadir": place.run / "images"},
+            "database": {"connection": database("glance")},
+            "paste_deploy": {
+                "flavor": "keystone",
+                "config_file": place.etc / "glance" / "glance-api-paste.ini",
+            },
+            "keystone_authtoken": token_middleware(),
+        }
+    )
 
 
 def neutron(place: Layout) -> str:
-    return ini({
-        "DEFAULT": {
-            "log_file": place.logs / "neutron.log",
-            "core_plugin": "ml2",
-            "service_plugins": "router,port_forwarding",
-            "auth_strategy": "keystone",
-            "transport_url": transport(),
-            "api_paste_config": place.etc / "neutron" / "api-paste.ini",
-            "state_path": place.run / "neutron",
-            "notify_nova_on_port_status_changes": "false",
-            "notify_nova_on_port_data_changes": "false",
-        },
-        "oslo_concurrency": {"lock_path": place.run / "neutron"},
-        "database": {"connection": database("neutron")},
-        "ml2": {"mechanism_drivers": "", "type_drivers": "local,flat", "tenant_network_types": "local"},
-        "keystone_authtoken": token_middleware(),
-    })
+    return ini(
+        {
+            "DEFAULT": {
+                "log_file": place.logs / "neutron.log",
+                "core_plugin": "ml2",
+                "service_plugins": "router,port_forwarding",
+                "auth_strategy": "keystone",
+                "transport_url": transport(),
+                "api_paste_config": place.etc / "neutron" / "api-paste.ini",
+                "state_path": place.run / "neutron",
+                "notify_nova_on_port_status_changes": "false",
+                "notify_nova_on_port_data_changes": "false",
+            },
+            "oslo_concurrency": {"lock_path": place.run / "neutron"},
+            "database": {"connection": database("neutron")},
+            "ml2": {
+                "mechanism_drivers": "",
+                "type_drivers": "local,flat",
+                "tenant_network_types": "local",
+            },
+            "keystone_authtoken": token_middleware(),
+        }
+    )
 
 
 def nova_common(place: Layout) -> Sections:
@@ -179,17 +197,19 @@ def nova_compute(place: Layout, name: str, address: str, driver: str, more: Sect
 
 
 def rabbitmq() -> str:
-    return "\n".join([
-        f"listeners.tcp.1 = {CONTROL_ADDRESS}:{layout.AMQP}",
-        "default_user = lab",
-        f"default_pass = {PASSWORD}",
-        "loopback_users = none",
-        "vm_memory_high_watermark.absolute = 1GB",
-        "disk_free_limit.absolute = 50MB",
-        "log.console = true",
-        "log.file = false",
-        "",
-    ])
+    return "\n".join(
+        [
+            f"listeners.tcp.1 = {CONTROL_ADDRESS}:{layout.AMQP}",
+            "default_user = lab",
+            f"default_pass = {PASSWORD}",
+            "loopback_users = none",
+            "vm_memory_high_watermark.absolute = 1GB",
+            "disk_free_limit.absolute = 50MB",
+            "log.console = true",
+            "log.file = false",
+            "",
+        ]
+    )
 
 
 def libvirtd(name: str, address: str, uuid: str) -> dict[str, str]:

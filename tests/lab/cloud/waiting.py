@@ -21,7 +21,9 @@ def tail(path: Path, lines: int = 15) -> str:
         text = path.read_text(errors="replace")
     except OSError as error:
         return f"    (no log: {error})"
-    return "\n".join("    " + line[:300] for line in text.splitlines()[-lines:]) or "    (empty log)"
+    return (
+        "\n".join("    " + line[:300] for line in text.splitlines()[-lines:]) or "    (empty log)"
+    )
 
 
 def wait_for(
