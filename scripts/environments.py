@@ -65,6 +65,8 @@ def run(*command: str | Path) -> None:
     }
     # A pyenv or the like may stand first in PATH; what is built here is for the system's own Python and tools.
     environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + environment.get("PATH", "")
+    if shutil.which("ccache"):  # CMake takes it from here, in the wheel's build too
+        environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
     subprocess.run(
         [str(part) for part in command], check=True, cwd=ROOT, stdout=sys.stderr, env=environment
     )
