@@ -135,7 +135,7 @@ STAGES = (
     Stage(
         "faults",
         "libvirt faults, real guests",
-        f"{NOVA_NEW} -m pytest tests/lab/faults",
+        f"{NOVA_NEW} tests/lab/faults/run.py",
         1200,
         needs=("wheel",),
         alone=True,
