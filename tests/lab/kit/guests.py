@@ -65,7 +65,7 @@ class Guest:
     @property
     def qemu_pid(self) -> int:
         """The process id of its QEMU."""
-        return int((self.host.directory / "run" / "qemu" / f"{self.name}.pid").read_text())
+        return qemu_pid(self.host, self.name)
 
     def connected(self) -> bool:
         """Whether libvirt reports that a program in the guest has the channel open."""
@@ -160,6 +160,11 @@ def channel_state(domain: libvirt.virDomain) -> str:
         if target.get("name") == CHANNEL:
             return target.get("state", "")
     return ""
+
+
+def qemu_pid(host: Host, name: str) -> int:
+    """The process id of a domain's QEMU. :raises FileNotFoundError: no such domain runs."""
+    return int((host.directory / "run" / "qemu" / f"{name}.pid").read_text())
 
 
 def guest_on(host: Host, connection: libvirt.virConnect, spec: GuestSpec) -> Guest:

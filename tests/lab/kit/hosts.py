@@ -205,7 +205,7 @@ class Host:
         """
         with (self.log_directory / "libvirtd.out").open("ab") as out:
             self._daemon = subprocess.Popen(
-                self.enter("libvirtd", "--listen"),
+                self.enter("libvirtd", "--listen", "--pid-file", "/run/libvirt/libvirtd.pid"),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
