@@ -26,6 +26,8 @@ constexpr std::chrono::milliseconds first_back_off = 100ms;
 constexpr std::chrono::milliseconds max_back_off = 5s;
 constexpr std::chrono::milliseconds look_again = 500ms;  // while the host is away, should its coming go unreported
 constexpr std::chrono::milliseconds look_rarely = 5s;    // while it is there
+constexpr std::chrono::milliseconds news_lag = 1s;       // of a host's coming, behind its first bytes: more than it takes
+constexpr std::chrono::milliseconds news_look = 20ms;    // while it is awaited
 constexpr std::size_t max_queued = 64 * 1024;
 constexpr std::size_t read_size = 4096;
 constexpr std::size_t max_reads = 16;
@@ -115,9 +117,13 @@ bool Channel::attend(SteadyTime now) {
         vanish(now, EIO);
         return false;
     }
-    if ((state.revents & POLLHUP) != 0 && (state.revents & POLLIN) == 0) {
-        if (host_there_ || next_look_ <= now) {
+    if ((state.revents & POLLHUP) != 0) {
+        // A virtio port brings bytes by one queue and the news that their sender has come by another, which may be later:
+        // what was just read may be half of what it says, and what is queued may be for it.
+        if (host_there_ || now >= heard_ + news_lag) {
             host_left(now);
+        } else {
+            next_look_ = now + news_look;
         }
         return false;
     }
@@ -132,6 +138,7 @@ bool Channel::receive(SteadyTime now, std::vector<Line>& lines) {
         const ssize_t got = ::read(port_.get(), buffer.data(), buffer.size());
         if (got > 0) {
             back_off_ = first_back_off;
+            heard_ = now;
             reader_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got)), lines);
             continue;
         }
@@ -141,19 +148,18 @@ bool Channel::receive(SteadyTime now, std::vector<Line>& lines) {
         if (got < 0 && errno == EAGAIN) {
             return false;
         }
-        // The end: a virtio port whose host side is closed stays good for the next to open it; anything else is gone.
-        if (got == 0 && !socket_) {
-            host_left(now);
-        } else {
+        if (got < 0 || socket_) {
             vanish(now, got == 0 ? ECONNRESET : errno);
         }
+        // Else the end of a virtio port that no host has open, which stays good for the next: attend() sees to it.
         return false;
     }
     return static_cast<bool>(port_);
 }
 
 bool Channel::send(std::string_view line, SteadyTime now) {
-    if (!host_there_ || out_.size() + line.size() > max_queued) {
+    const bool may_be_there = host_there_ || now < heard_ + news_lag;
+    if (!may_be_there || out_.size() + line.size() > max_queued) {
         return false;
     }
     out_ += line;

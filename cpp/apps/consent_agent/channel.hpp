@@ -39,7 +39,8 @@ class Channel {
     [[nodiscard]] bool receive(SteadyTime now, std::vector<Line>& lines);
 
     /// Queues a line (with its newline) and writes what the port takes. False: the host is not there or reads too
-    /// slowly, and the line is dropped.
+    /// slowly, and the line is dropped. Of a host heard a moment ago the news that it has come may yet be due: for it, too,
+    /// the line is queued.
     [[nodiscard]] bool send(std::string_view line, SteadyTime now);
     /// Writes what is queued. To be called when the port takes more.
     void flush(SteadyTime now);
@@ -62,6 +63,7 @@ class Channel {
     SteadyTime next_look_{};
     wire::LineReader reader_;
     std::string out_;         // queued, at most max_queued bytes
+    SteadyTime heard_{};      // when bytes last came
 };
 
 }  // namespace consent::agent

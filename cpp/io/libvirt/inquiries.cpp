@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 #include <system_error>
 #include <unordered_set>
 #include <utility>
@@ -36,6 +38,15 @@ std::string new_request_id() {
     return id;
 }
 
+/// What libvirt knows of a guest that has not answered. Blocks.
+std::string condition(const DomainHandle& domain) {
+    int state = 0;
+    if (virDomainGetState(domain.get(), &state, nullptr, 0) == 0 && state == VIR_DOMAIN_PAUSED) return "the guest is paused";
+    const std::unique_ptr<char, decltype(&::free)> xml(virDomainGetXMLDesc(domain.get(), 0), &::free);
+    const auto guest = xml ? read_guest(xml.get()) : std::nullopt;
+    return guest && !guest->connected ? "no agent has its channel open any more" : "";
+}
+
 std::string in_ms(milliseconds time) { return std::to_string(time.count()) + " ms"; }
 
 }  // namespace
@@ -47,8 +58,10 @@ class Inquiries::Round {
     struct Seat {
         Voter voter;
         std::shared_ptr<Channel> channel;
+        DomainHandle domain;    ///< of the connection that it was identified on
         std::string request;
         bool owes = false;
+        std::string condition;  ///< what libvirt knows of a late one: why it may not answer; empty: nothing
     };
 
     explicit Round(Inquiry what)
@@ -133,7 +146,7 @@ void Inquiries::found(Round& round, const Guest& guest, const DomainHandle& doma
     if (voter.name.size() > lines::max_name) voter.name.resize(lines::max_name);
     voter.project = guest.project;
     voter.kind = round.inquiry.select.role;
-    round.seats.push_back({std::move(voter), channel(guest.id), {}, false});
+    round.seats.push_back({std::move(voter), channel(guest.id), domain, {}, false, {}});
     round.seats.back().channel->retain(domain);  // opens it while other guests are still being read
 }
 
@@ -206,7 +219,7 @@ void Inquiries::heard(Round& round, std::uint32_t voter, const Channel::Heard& h
 }
 
 /// Some voters still owe an answer and their deadline comes near: whose silence is it? If libvirtd itself does not
-/// answer until then, the guests are not to be blamed.
+/// answer until then, the guests are not to be blamed. If it does, it may know more of them.
 void Inquiries::probe(const std::shared_ptr<Round>& round) {
     const ConnectionHandle connection = connection_.current();
     if (!connection) return;
@@ -218,6 +231,21 @@ void Inquiries::probe(const std::shared_ptr<Round>& round) {
         },
         [weak = std::weak_ptr(round)](int /*an error is an answer too*/) {
             if (const auto waiting = weak.lock()) waiting->libvirt_silent = false;
+        });
+    std::vector<std::pair<std::size_t, DomainHandle>> late;
+    for (std::size_t i = 0; i < round->seats.size(); ++i)
+        if (round->seats[i].owes) late.emplace_back(i, round->seats[i].domain);
+    calls_.run(
+        [late = std::move(late)] {
+            std::vector<std::pair<std::size_t, std::string>> seen;
+            seen.reserve(late.size());
+            for (const auto& [seat, domain] : late) seen.emplace_back(seat, condition(domain));
+            return seen;
+        },
+        [weak = std::weak_ptr(round)](const std::vector<std::pair<std::size_t, std::string>>& seen) {
+            const auto waiting = weak.lock();
+            if (!waiting || waiting->phase != Round::Phase::requesting) return;
+            for (const auto& [seat, what] : seen) waiting->seats[seat].condition = what;
         });
 }
 
@@ -231,7 +259,8 @@ void Inquiries::expire(Round& round) {
         --round.owing;
         const std::string instead = seat.channel->account(seat.request);
         seat.channel->forget(seat.request);
-        tell(round, VoterFellSilent{i, "no answer within " + in_ms(round.inquiry.voter_deadline) + ": " + instead});
+        tell(round, VoterFellSilent{i, "no answer within " + in_ms(round.inquiry.voter_deadline) + ": " + instead +
+                                           (seat.condition.empty() ? "" : "; " + seat.condition)});
     }
 }
 
