@@ -76,7 +76,8 @@ struct Malformed {
 using Message = std::variant<Request, Reply, Withdraw, Hello, Malformed>;
 
 /// Reads one line (without its newline). Unknown fields are ignored; of a field given twice the line is malformed.
-/// Never throws but std::bad_alloc; time and memory are linear in the line, which is refused above max_line.
+/// Never throws but std::bad_alloc; nothing recurses; memory is linear in the line, which is refused above max_line, and
+/// time n log n in it.
 [[nodiscard]] Message parse(std::string_view line);
 
 /// Each gives one line with its newline, valid UTF-8, at most max_line bytes.
@@ -94,7 +95,8 @@ using Message = std::variant<Request, Reply, Withdraw, Hello, Malformed>;
 class LineReader {
   public:
     /// Takes `bytes`, which may hold no, one or many lines, and appends what is complete to `lines`.
-    /// `lines` holds a line's text, or Malformed for one that was too long.
+    /// `lines` holds a line's text, or Malformed for one that was too long; empty lines are left out. The caller bounds
+    /// `bytes`: each two of them may become a line.
     void feed(std::string_view bytes, std::vector<std::variant<std::string, Malformed>>& lines);
     /// Bytes of an unfinished line held now; never above max_line.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }

@@ -350,6 +350,19 @@ TEST_CASE("a host that does not read loses answers, never blocks the agent") {
     CHECK(agent.stop() == 0);
 }
 
+TEST_CASE("a console that nobody reads loses lines, never answers") {
+    Folder folder;
+    folder.write("policy.yaml", "answer: refuse\n");
+    Host host(folder);
+    Agent agent(folder, host.path());
+    host.accept();
+    (void)host.hello();
+    for (int i = 0; i < 10000; ++i) {  // some 2 MB of log, twice what its pipe holds
+        host.send(serialise(request(i)));
+        REQUIRE(host.reply().id == id_of(i));
+    }
+}
+
 TEST_CASE("garbage is ignored, an unknown version answered with hello, and the next request answered") {
     Folder folder;
     folder.write("policy.yaml", "answer: abstain\n");
