@@ -7,7 +7,7 @@ Source: cpp/include/consent/ports.hpp (InquiryEvent).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from consent_core.reports import voter_from_native
 from consent_core.rounds import Voter
@@ -93,9 +93,9 @@ class InquiryFailed:
     why: str
 
 
-InquiryEvent = Union[
-    VotersIdentified, VoterAnswered, VoterFellSilent, VoterLeft, VoterWithdrew, InquiryFailed
-]
+InquiryEvent = (
+    VotersIdentified | VoterAnswered | VoterFellSilent | VoterLeft | VoterWithdrew | InquiryFailed
+)
 
 
 def event_from_native(raw: _native.EventDict) -> InquiryEvent:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Union
 
 from consent_core import _native
 from consent_core.programs import program as packaged_program
 from consent_core.rounds import Voter
 from consent_core.words import Answer
 
-Script = Union[Answer, "tuple[Answer, str]", None]
+Script = Answer | tuple[Answer, str] | None
 """What a scripted voter does: answers, answers because of something, or (None) stays silent until
 its deadline.
 """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from consent_core import WorkerVoters
 
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")

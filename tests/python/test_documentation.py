@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import consent_core
 import pytest
+
+import consent_core
 from consent_core import _native
 
 

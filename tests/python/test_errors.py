@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 
-import consent_core
 import pytest
+
+import consent_core
 from consent_core import ConsentError, MemoryVoters, PolicyError, RequestError, Runner, _native
 
 

@@ -6,6 +6,7 @@ import math
 import time
 
 import pytest
+
 from consent_core import MemoryLedger, RequestError
 from scripted import MOVER
 

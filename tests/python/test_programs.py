@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from consent_core import program
 from consent_core.programs import PROGRAMS
 

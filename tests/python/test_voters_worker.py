@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from consent_core import MemoryVoters, Runner, State, Vote, WorkerVoters
 from scripted import request
 from test_runner_threads import in_child

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 import pytest
+
 from consent_core import Answer, Mode, OnError, Silence, State, Vote, VoterKind
 
 WORDS: dict[type[enum.Enum], str] = {
