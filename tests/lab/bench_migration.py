@@ -18,14 +18,13 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from consent_core import program
-from rounds import record_in
-
 from cloud import guests
 from cloud.guests import Guest
 from cloud.hosts import STOCK_DRIVER
 from cloud.lab import Cloud, with_plugin
 from cloud.waiting import LabError
+from consent_core import program
+from rounds import record_in
 
 AIM = 1.05
 RESAMPLES = 10_000
@@ -52,7 +51,9 @@ def move_s(cloud: Cloud, mover: Guest, route: tuple[str, str]) -> float:
     if sum(int(record["consented"]) for record in asked) < wanted:
         raise LabError(f"{destination.name} was to ask {wanted} guests: {asked}")
     done = re.search(
-        rf"^(\S+ \S+) .*{mover.uuid}.* finished successfully", source.log_since(marks[0]), re.MULTILINE
+        rf"^(\S+ \S+) .*{mover.uuid}.* finished successfully",
+        source.log_since(marks[0]),
+        re.MULTILINE,
     )
     if done is None:
         raise LabError(f"{source.name} logged no success of {mover.name}")
@@ -61,7 +62,9 @@ def move_s(cloud: Cloud, mover: Guest, route: tuple[str, str]) -> float:
 
 def interval(values: list[float], drawn: random.Random) -> tuple[float, float]:
     """95 % bootstrap interval of the median."""
-    medians = sorted(statistics.median(drawn.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    medians = sorted(
+        statistics.median(drawn.choices(values, k=len(values))) for _ in range(RESAMPLES)
+    )
     return medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES) - 1]
 
 
@@ -102,7 +105,9 @@ def main(pairs: int) -> int:
     low, high = interval(added, drawn)
     median = statistics.median(added)
     print(f"\nbench_migration: {pairs} alternating pairs; plain Nova {plain:.3f} s (median)")
-    print(f"consent adds {median * 1000:.0f} ms, 95 % interval {low * 1000:.0f} to {high * 1000:.0f} ms")
+    print(
+        f"consent adds {median * 1000:.0f} ms, 95 % interval {low * 1000:.0f} to {high * 1000:.0f} ms"
+    )
     ratio = 1 + median / plain
     print(
         f"ratio {ratio:.3f} ({1 + low / plain:.3f} to {1 + high / plain:.3f}); aim under {AIM}: "

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cloud import guests
-from cloud.client import Migration
+from cloud.client import Migration, Started
 from cloud.following import Follower
 from cloud.guests import Guest
 from cloud.lab import Cloud, install_plugin, openstack, with_plugin
@@ -194,18 +194,23 @@ class Demo:
                 rounds.append(record)
                 if record["gate"] == "destination":
                     self.tell.line(
-                        f"      {record['site']:8} {record['verdict']:10}asked {record['asked']} guests, "
+                        f"      {record['site']:8} {record['verdict']:10}"
+                        f"{int(record['asked']) - 1} guests and the hypervisor asked, "
                         f"{record['elapsed_ms']} ms, mode {record['mode']}"
                     )
 
+        earlier = self.cloud.client.earlier(mover.uuid)
         with Follower(self.logs(), hear):
-            self.raw("openstack " + " ".join(words), openstack(self.cloud.place, *words).stdout)
+            printed = openstack(self.cloud.place, *words).stdout
+            self.raw("openstack " + " ".join(words), printed)
             newest = self.newest_action(mover.uuid)
-            migration = self.cloud.client.migration_end(mover.uuid, newest)
+            migration = self.cloud.client.migration_end(Started(mover.uuid, newest, earlier))
+        for text in re.findall(r"Exception: .*/action, (.*)", printed):
+            self.tell.line(f"      openstack: {text}")
         reason = self.cloud.client.event_details(mover.uuid, newest)
         for text in re.findall(r"error: (.*)", reason) or reason.splitlines():
             self.tell.line(f"      Nova     {text}")
-        self.tell.line(f"    Nova: migration {migration.status}, after {migration.seconds:.0f} s")
+        self.tell.line(f"      Nova     migration {migration.status}")
         self.evidence(newest, rounds, voices, links)
         return Move(migration, asked, rounds, reason)
 

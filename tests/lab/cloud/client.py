@@ -43,6 +43,15 @@ class Migration:
         return self.status == "completed"
 
 
+@dataclass(frozen=True)
+class Started:
+    """A live migration that was asked for. ``earlier``: the server's migrations before it, by UUID."""
+
+    server: str
+    request_id: str
+    earlier: frozenset[str]
+
+
 class Client:
     """Admin's view of the cloud. Threads may share it."""
 
@@ -186,17 +195,24 @@ class Client:
 
     # -- live migration -----------------------------------------------------------------------------------------
 
-    def start_migration(self, uuid: str, host: str | None = None, force: bool = False) -> str:
-        """Asks for a live migration and returns its request id at once.
+    def start_migration(self, uuid: str, host: str | None = None, force: bool = False) -> Started:
+        """Asks for a live migration and returns at once.
 
         :param host: the destination; None leaves it to the scheduler.
         :param force: past the scheduler, as only old microversions can.
         :raises keystoneauth1.exceptions.ClientException: Nova's API did not take it.
         """
+        earlier = self.earlier(uuid)
         body: dict[str, Any] = {"host": host, "block_migration": "auto"}
         if force:
-            return self.act(uuid, "os-migrateLive", {**body, "force": True}, FORCED)
-        return self.act(uuid, "os-migrateLive", body)
+            request = self.act(uuid, "os-migrateLive", {**body, "force": True}, FORCED)
+        else:
+            request = self.act(uuid, "os-migrateLive", body)
+        return Started(uuid, request, earlier)
+
+    def earlier(self, uuid: str) -> frozenset[str]:
+        """The live migrations that a server has had up to now: a new one is told from them."""
+        return frozenset(migration["uuid"] for migration in self.migrations(uuid))
 
     def migrations(self, uuid: str) -> list[dict[str, Any]]:
         """Live migrations of a server, the newest first."""
@@ -205,30 +221,34 @@ class Client:
         )["migrations"]
         return sorted(found, key=lambda migration: -int(migration["id"]))
 
-    def migration_end(self, uuid: str, request_id: str, timeout_s: float = 120.0) -> Migration:
-        """Waits until the server's newest live migration has ended and its task is over.
+    def migration_end(self, started: Started, timeout_s: float = 120.0) -> Migration:
+        """Waits until a live migration has ended and the server's task is over.
 
         :raises LabError: not in time, or the server is no longer ACTIVE: that a refusal must never do.
         """
         began = time.monotonic()
 
         def ended() -> dict[str, Any] | None:
-            newest = self.migrations(uuid)[0]
-            return newest if newest["status"] in _ENDED else None
+            # Nova answers the request before it records the migration: an earlier one must not be taken for it.
+            new = [m for m in self.migrations(started.server) if m["uuid"] not in started.earlier]
+            return new[0] if new and new[0]["status"] in _ENDED else None
 
-        migration = wait_for(f"the live migration of {uuid} ends", ended, timeout_s)
-        self.settled(uuid)
+        migration = wait_for(f"the live migration of {started.server} ends", ended, timeout_s)
+        self.settled(started.server)
         return Migration(
-            uuid=migration["uuid"], request_id=request_id, status=migration["status"],
-            source=migration["source_compute"], destination=migration["dest_compute"] or "",
+            uuid=migration["uuid"],
+            request_id=started.request_id,
+            status=migration["status"],
+            source=migration["source_compute"],
+            destination=migration["dest_compute"] or "",
             seconds=time.monotonic() - began,
-        )  # fmt: skip
+        )
 
     def migrate(
         self, uuid: str, host: str | None = None, force: bool = False, timeout_s: float = 120.0
     ) -> Migration:
         """A live migration from beginning to end; see start_migration and migration_end."""
-        return self.migration_end(uuid, self.start_migration(uuid, host, force), timeout_s)
+        return self.migration_end(self.start_migration(uuid, host, force), timeout_s)
 
     def action(self, uuid: str, request_id: str) -> dict[str, Any]:
         """The record of one action, with its events and their details."""

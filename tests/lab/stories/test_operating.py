@@ -38,14 +38,8 @@ def test_a_drain_outlives_its_grants(stage: Stage) -> None:
     try:
         with consent_option([stage.host("host2")], "grant_lifetime_s", LIFETIME_S):
             with stage.listening() as (records, _):
-                asked = {
-                    guest.uuid: stage.client.start_migration(guest.uuid, "host2")
-                    for guest in movers
-                }
-                ended = [
-                    stage.client.migration_end(uuid, request, 240)
-                    for uuid, request in asked.items()
-                ]
+                started = [stage.client.start_migration(guest.uuid, "host2") for guest in movers]
+                ended = [stage.client.migration_end(each, 240) for each in started]
             assert [migration.status for migration in ended] == ["completed"] * 5
             assert {guest.host.name for guest in movers} == {"host2"}
             again = [record for record in records["host2"] if record["gate"] == "pre"]
