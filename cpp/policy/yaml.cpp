@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <new>
 #include <sstream>
+#include <utility>
 
 #include "../protocol/utf8.hpp"
 #include "consent/wire.hpp"
@@ -173,15 +174,15 @@ class Builder : public YAML::EventHandler {
                 source_.fail(place, "a field without a plain name", "write NAME: VALUE");
             }
             key_open_.back() = true;
-            return parent.entries.emplace_back(std::move(node), Node{}).first;
+            return parent.entries.emplace_back(Entry{std::move(node), {}}).key;
         }
         key_open_.back() = false;
         check_key(parent);
-        return parent.entries.back().second = std::move(node);
+        return parent.entries.back().value = std::move(node);
     }
 
     void check_key(const Node& parent) const {
-        const Node& key = parent.entries.back().first;
+        const Node& key = parent.entries.back().key;
         for (const auto& [other, value] : parent.entries) {
             if (&other != &key && other.text == key.text) {
                 source_.fail(key.place, "given twice, first in line " + std::to_string(other.place.line), "keep one of the two",

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "consent/policy.hpp"
@@ -22,12 +21,20 @@ struct Place {
     int column = 0;
 };
 
+struct Entry;
+
 struct Node {
     enum class Kind : std::uint8_t { null, scalar, sequence, map } kind = Kind::null;
     Place place;
-    std::string text;                            ///< of a scalar
-    std::vector<Node> items;                     ///< of a sequence
-    std::vector<std::pair<Node, Node>> entries;  ///< of a map; keys are scalars, no two alike
+    std::string text;            ///< of a scalar
+    std::vector<Node> items;     ///< of a sequence
+    std::vector<Entry> entries;  ///< of a map; keys are scalars, no two alike
+};
+
+/// A field of a map.
+struct Entry {
+    Node key;
+    Node value;
 };
 
 /// The document in `text`; a null node when it is empty. `file` names it in errors.
