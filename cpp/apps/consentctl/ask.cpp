@@ -76,6 +76,9 @@ A guest's channel has one reader at a time. While nova-compute or another consen
 ask waits for it within its deadline and then names who holds it.
 )";
 
+/// For finding the guests, before any deadline of theirs begins.
+constexpr consent::milliseconds finding{1000};
+
 struct Wish {
     consent::RoundRequest request;
     Occasion occasion;
@@ -111,7 +114,7 @@ options::options_description known_options() {
         ("vcpus", options::value<std::int64_t>()->default_value(1)->value_name("N"), "the mover's virtual processors")
         ("memory-mib", options::value<std::int64_t>()->default_value(1024)->value_name("N"), "the mover's memory")
         ("deadline", options::value<double>()->default_value(5.0, "5")->value_name("S"),
-         "seconds until the round ends; 0.05 to 30")
+         "seconds that a guest has to answer; 0.05 to 29; the round ends a second later at the latest")
         ("silence", options::value<std::string>()->default_value("refuse")->value_name("WORD"),
          "what a guest's silence counts as: refuse, or abstain")
         ("json", "print JSON instead of a table")
@@ -168,8 +171,9 @@ Wish wish_of(const options::variables_map& given) {
     select.exclude.push_back(subject.mover);
 
     const double deadline_s = given["deadline"].as<double>();
-    if (!(deadline_s >= 0.05 && deadline_s <= 30.0)) throw UsageError("--deadline must be 0.05 to 30 seconds");
-    wish.request.round_deadline = voter_deadline = consent::milliseconds{std::lround(deadline_s * 1000.0)};
+    if (!(deadline_s >= 0.05 && deadline_s <= 29.0)) throw UsageError("--deadline must be 0.05 to 29 seconds");
+    voter_deadline = consent::milliseconds{std::lround(deadline_s * 1000.0)};
+    wish.request.round_deadline = voter_deadline + finding;
     const auto& silence = given["silence"].as<std::string>();
     if (silence != "refuse" && silence != "abstain") throw UsageError("--silence must be refuse or abstain, not " + silence);
     wish.request.silence = silence == "refuse" ? consent::Silence::refuse : consent::Silence::abstain;

@@ -88,7 +88,11 @@ std::string Channel::account(const std::string& id) const {
 
 void Channel::connection_lost() {
     domain_.reset();
-    if (state_ == State::closed || state_ == State::closing || state_ == State::connecting) return;
+    for (auto& [id, ask] : asks_) {
+        ask.sent = ask.answered;
+        ask.lost = false;
+    }
+    if (state_ == State::connecting || state_ == State::closing) return;  // what ends those opens the channel anew
     ++attempt_;
     services_.loop.cancel(std::exchange(timer_, 0));
     if (stream_) {
@@ -96,12 +100,7 @@ void Channel::connection_lost() {
         services_.calls.run([gone = std::exchange(stream_, nullptr)] {});
         services_.notes.remove(guest_);
     }
-    state_ = State::closed;
-    for (auto& [id, ask] : asks_) {
-        ask.sent = ask.answered;
-        ask.lost = false;
-    }
-    if (!asks_.empty()) open();
+    closed();
 }
 
 void Channel::open() {
@@ -232,6 +231,7 @@ void Channel::close() {
         });
 }
 
+/// It is closed now; requests that came meanwhile open it again.
 void Channel::closed() {
     state_ = State::closed;
     const bool waits = std::any_of(asks_.begin(), asks_.end(), [](const auto& entry) { return !entry.second.sent; });
@@ -348,6 +348,7 @@ void Channel::take(const wire::Reply& reply) {
     if (found == asks_.end() || !found->second.sent) return useless("an answer to a request that is not open");
     if (found->second.answered) return useless("a second answer to one request");
     found->second.answered = true;
+    found->second.consented = reply.answer == Answer::consent;
     answers_ = true;
     useless_bytes_ = useless_lines_ = unanswered_bytes_ = 0;
     found->second.listener(reply);
@@ -355,7 +356,7 @@ void Channel::take(const wire::Reply& reply) {
 
 void Channel::take(const wire::Withdraw& withdraw) {
     const auto found = asks_.find(withdraw.id);
-    if (found == asks_.end() || !found->second.answered) return useless("a withdrawal of no answer");
+    if (found == asks_.end() || !std::exchange(found->second.consented, false)) return useless("a withdrawal of no consent");
     found->second.listener(withdraw);
     useless("a withdrawal");
 }

@@ -37,7 +37,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     };
     struct Silent { std::string why; };  ///< the channel is gone though the guest runs, or a bound was passed
     struct Left { std::string why; };    ///< the guest does not run here any more, says libvirt
-    /// What becomes of a request. After Silent and Left: nothing more.
+    /// What becomes of a request: one of Reply, Silent, Left; a Withdraw after a Reply that consented, once.
     using Heard = std::variant<wire::Reply, wire::Withdraw, Silent, Left>;
     using Listener = std::function<void(const Heard&)>;
 
@@ -71,6 +71,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
         std::string line;
         Listener listener;
         bool answered = false;
+        bool consented = false;  ///< and has not taken it back
         bool sent = false;
         bool lost = false;  ///< sent on a stream that ended since
         std::size_t bytes_before = 0;

@@ -17,11 +17,24 @@ constexpr milliseconds last_back_off{1000};
 constexpr int keepalive_interval_s = 5;  ///< a libvirtd that is silent for 10 to 15 s counts as gone, which also frees
 constexpr unsigned keepalive_count = 2;  ///< the threads whose calls it left unanswered
 
-/// What a close callback holds: it may come from any thread, and late.
+/// What libvirt's close callback holds. It may come from any thread, and late.
 struct Watch {
     EventLoop* loop;
     std::function<void(int)> closed;
+    static void call(virConnectPtr /*connection*/, int reason, void* opaque) {
+        const auto& self = *static_cast<Watch*>(opaque);
+        self.loop->post([closed = self.closed, reason] { closed(reason); });
+    }
+    static void free(void* opaque) { delete static_cast<Watch*>(opaque); }  // NOLINT(cppcoreguidelines-owning-memory)
 };
+
+/// Asks to be told of the connection's end. Blocks: libvirtd is told so.
+void watch(virConnectPtr connection, EventLoop& loop, std::function<void(int)> closed) {
+    // Both fail for a driver that lives in this process (test:///), which cannot be lost either.
+    virConnectSetKeepAlive(connection, keepalive_interval_s, keepalive_count);
+    auto* watch = new Watch{&loop, std::move(closed)};  // NOLINT(cppcoreguidelines-owning-memory): libvirt's now
+    if (virConnectRegisterCloseCallback(connection, &Watch::call, watch, &Watch::free) < 0) Watch::free(watch);
+}
 
 }  // namespace
 
@@ -62,9 +75,14 @@ void Connection::open() {
         LibvirtError error;
     };
     calls_.run(
-        [uri = uri_]() -> Result {
+        [this, uri = uri_]() -> Result {
             virConnectPtr raw = virConnectOpen(uri.c_str());
             if (raw == nullptr) return {nullptr, LibvirtError::last()};
+            watch(raw, loop_, [this, raw](int reason) {
+                if (current_.get() != raw) return;  // of an earlier one
+                lose(reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE ? "libvirtd no longer answers"
+                                                                  : "libvirtd closed the connection");
+            });
             return {ConnectionHandle(raw, [](virConnectPtr c) { virConnectClose(c); }), {}};
         },
         [this](const Result& result) { opened(result.connection, result.error); });
@@ -89,22 +107,7 @@ void Connection::opened(const ConnectionHandle& connection, const LibvirtError& 
     back_off_ = milliseconds{0};
     trouble_.clear();
     current_ = connection;
-    ++generation_;
     log().debug("connected to {}", uri_);
-    // Both fail for a driver that lives in this process (test:///), which cannot be lost either.
-    virConnectSetKeepAlive(current_.get(), keepalive_interval_s, keepalive_count);
-    auto* watch = new Watch{&loop_, [this, generation = generation_](int reason) {  // NOLINT: libvirt's now
-        if (generation != generation_) return;
-        lose(reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE ? "libvirtd no longer answers" : "libvirtd closed the connection");
-    }};
-    const int registered = virConnectRegisterCloseCallback(
-        current_.get(),
-        [](virConnectPtr /*connection*/, int reason, void* opaque) {
-            const auto& self = *static_cast<Watch*>(opaque);
-            self.loop->post([closed = self.closed, reason] { closed(reason); });
-        },
-        watch, [](void* opaque) { delete static_cast<Watch*>(opaque); });  // NOLINT(cppcoreguidelines-owning-memory)
-    if (registered < 0) delete watch;  // NOLINT(cppcoreguidelines-owning-memory)
     for (const Waiter& waiter : std::exchange(waiters_, {}))
         if (!waiter.owner.expired()) waiter.then(current_, {});
 }
@@ -118,10 +121,8 @@ void Connection::lose(const std::string& why) {
     if (!current_) return;
     trouble_ = why;
     log().warn("{}: {}", uri_, why);
-    ++generation_;
-    virConnectUnregisterCloseCallback(current_.get(), nullptr);
-    // Released on a thread: closing may ask libvirtd a last thing.
-    calls_.run([gone = std::exchange(current_, nullptr)] {});
+    // On a thread: both may ask libvirtd a last thing.
+    calls_.run([gone = std::exchange(current_, nullptr)] { virConnectUnregisterCloseCallback(gone.get(), &Watch::call); });
     if (lost_) lost_();
 }
 

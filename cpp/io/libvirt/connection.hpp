@@ -67,7 +67,6 @@ class Connection {
     BlockingCalls& calls_;
     std::string uri_;
     ConnectionHandle current_;
-    std::uint64_t generation_ = 0;  ///< of the current connection: what an earlier one still tells is stale
     bool opening_ = false;
     bool was_open_ = false;
     milliseconds back_off_{0};

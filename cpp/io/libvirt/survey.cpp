@@ -108,7 +108,7 @@ void Survey::take(const Read& read) {
 void Survey::finish(const std::string& failure) {
     auto served = std::exchange(served_, {});
     running_ = false;
-    if (!failure.empty() && connection_.current() == nullptr && connection_.trouble() != failure) {
+    if (!failure.empty() && !connection_.check() && connection_.trouble() != failure) {
         // libvirtd went away in the middle: those who still wait are served by the next connection, or by their deadlines.
         for (Interest& interest : served)
             if (!interest.owner.expired()) waiting_.push_back(std::move(interest));
