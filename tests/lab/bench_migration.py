@@ -1,9 +1,9 @@
-"""What consent adds to a live migration: pairs of migrations, one with the plugin and one of plain Nova, in one cloud.
+"""What consent adds to a live migration: pairs of migrations, with the plugin and of plain Nova, in one cloud.
 
-Four hosts: between host1 and host2 the plugin asks, in enforce; host3 and host4 run Nova's own driver. On each host live
-two neighbours, so a move with the plugin asks two guests, the mover and both hypervisors. In every pair the order is
-drawn. The time of a move is from the request to the source's log line of its success; the figure is the median of the
-pairs' differences with its 95 % bootstrap interval.
+Four hosts: between host1 and host2 the plugin asks, in enforce; host3 and host4 run Nova's own driver. On each host
+live two neighbours, so a move with the plugin asks two guests, the mover and both hypervisors. In every pair the order
+is drawn. The time of a move is from the request to the source's log line of its success; the figure is the median of
+the pairs' differences with its 95 % bootstrap interval.
 
     bench_migration.py [PAIRS]     20 by default, about six minutes
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from cloud import guests
 from cloud.guests import Guest
 from cloud.hosts import STOCK_DRIVER
-from cloud.lab import Cloud, with_plugin
+from cloud.lab import Cloud, come_down_when_told, with_plugin
 from cloud.waiting import LabError
 from consent_core import program
 from rounds import record_in
@@ -76,6 +76,7 @@ def machine() -> str:
 
 
 def main(pairs: int) -> int:
+    come_down_when_told()
     cloud = with_plugin(hosts=4)
     for name in ROUTES["plain"]:
         cloud.hosts[name].driver = STOCK_DRIVER

@@ -26,7 +26,7 @@ from cloud import guests
 from cloud.client import Migration, Started
 from cloud.following import Follower
 from cloud.guests import Guest
-from cloud.lab import Cloud, install_plugin, openstack, with_plugin
+from cloud.lab import Cloud, come_down_when_told, install_plugin, openstack, with_plugin
 from cloud.telling import Telling
 from cloud.waiting import LabError
 from rounds import Link, Voice, link_in, record_in, voice_in
@@ -255,7 +255,7 @@ class Demo:
 
     def raw_virsh(self, when: str) -> None:
         for name, host in self.cloud.hosts.items():
-            self.raw(f"virsh list on {name}, {when}", host.virsh("list", "--title"))
+            self.raw(f"virsh list on {name}, {when}", host.virsh("list"))
 
     def evidence(
         self,
@@ -368,6 +368,7 @@ def demo() -> Iterator[Demo]:
 
 
 def main() -> int:
+    come_down_when_told()
     try:
         with demo() as story:
             story.run()

@@ -149,7 +149,9 @@ class Client:
     def host_of(self, uuid: str) -> str:
         return str(self.server(uuid)["OS-EXT-SRV-ATTR:host"])
 
-    def settled(self, uuid: str, status: str = "ACTIVE", timeout_s: float = 90.0) -> dict[str, Any]:
+    def settled(
+        self, uuid: str, status: str = "ACTIVE", timeout_s: float = 180.0
+    ) -> dict[str, Any]:
         """Waits until no task is under way; returns the server.
 
         :raises LabError: it came to rest in another state, or not in time; Nova's fault is in the text.
@@ -221,7 +223,7 @@ class Client:
         )["migrations"]
         return sorted(found, key=lambda migration: -int(migration["id"]))
 
-    def migration_end(self, started: Started, timeout_s: float = 120.0) -> Migration:
+    def migration_end(self, started: Started, timeout_s: float = 240.0) -> Migration:
         """Waits until a live migration has ended and the server's task is over.
 
         :raises LabError: not in time, or the server is no longer ACTIVE: that a refusal must never do.
@@ -245,7 +247,7 @@ class Client:
         )
 
     def migrate(
-        self, uuid: str, host: str | None = None, force: bool = False, timeout_s: float = 120.0
+        self, uuid: str, host: str | None = None, force: bool = False, timeout_s: float = 240.0
     ) -> Migration:
         """A live migration from beginning to end; see start_migration and migration_end."""
         return self.migration_end(self.start_migration(uuid, host, force), timeout_s)

@@ -120,7 +120,7 @@ class ComputeHost:
             {"PATH": f"{self.place.bin}:{os.environ['PATH']}"},
         )
 
-    def nova_up(self, timeout_s: float = 90.0) -> None:
+    def nova_up(self, timeout_s: float = 180.0) -> None:
         """Returns when nova-compute takes work: it joins its service group after its RPC server listens."""
         wait_for(
             f"nova-compute of {self.name} is up",

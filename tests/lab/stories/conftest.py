@@ -10,10 +10,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pytest
-from cloud import guests
-from cloud.lab import Cloud, with_plugin
-from consent_core import program
 from stage import Stage
+
+from cloud import guests
+from cloud.lab import Cloud, come_down_when_told, with_plugin
+from consent_core import program
 
 KEPT = Path(__file__).resolve().parents[3] / "build" / "stories"
 CAST = [
@@ -27,6 +28,7 @@ CAST = [
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
+    come_down_when_told()
     cloud = with_plugin()
     # host2 is to weigh best, so that where no host is named Nova asks there first.
     cloud.hosts["host3"].more["DEFAULT"] = {"reserved_host_memory_mb": 2048}

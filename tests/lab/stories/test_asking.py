@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from cloud.waiting import wait_for
 from stage import Move, Stage
+
+from cloud.waiting import wait_for
 
 NOISE = "the month is being closed until 17:43"
 

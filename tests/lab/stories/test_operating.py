@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from stage import Stage
+
 from cloud import guests
 from cloud.guests import CHANNEL
 from cloud.hosts import CONSENT_DRIVER, STOCK_DRIVER, ComputeHost
 from cloud.waiting import LabError
-from stage import Stage
 
 NOISE = "a load test is being measured until 16:20"
 LIFETIME_S = 5.0
