@@ -18,9 +18,7 @@ namespace {
 struct Descriptor {
     explicit Descriptor(int number) : fd(number) {}
     ~Descriptor() {
-        if (fd >= 0) {
-            ::close(fd);
-        }
+        if (fd >= 0) { ::close(fd); }
     }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
@@ -46,35 +44,23 @@ std::optional<std::string> read_file(const std::filesystem::path& file) {
     // O_NONBLOCK: opening a FIFO without a writer must not wait for one.
     const Descriptor in(::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     if (in.fd < 0) {
-        if (errno == ENOENT) {
-            return std::nullopt;
-        }
+        if (errno == ENOENT) { return std::nullopt; }
         if (errno == ENXIO) {  // what opening a socket gives
             fail(file, "is a socket or a device without a driver", "name a plain file");
         }
         fail(file, reason(errno), "make it a plain file that this program may read");
     }
     struct stat status {};
-    if (::fstat(in.fd, &status) != 0) {
-        fail(file, reason(errno), "make it a plain file that this program may read");
-    }
-    if (!S_ISREG(status.st_mode)) {
-        fail(file, kind_of(status.st_mode), "name a plain file");
-    }
+    if (::fstat(in.fd, &status) != 0) { fail(file, reason(errno), "make it a plain file that this program may read"); }
+    if (!S_ISREG(status.st_mode)) { fail(file, kind_of(status.st_mode), "name a plain file"); }
     // Read to its end, not to the size told: the file may grow meanwhile, and files in /proc tell none.
     std::string text(max_policy_bytes + 1, '\0');
     std::size_t length = 0;
     while (length < text.size()) {
         const ssize_t got = ::read(in.fd, text.data() + length, text.size() - length);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            fail(file, reason(errno), "make it a plain file that this program may read");
-        }
-        if (got == 0) {
-            break;
-        }
+        if (got < 0 && errno == EINTR) { continue; }
+        if (got < 0) { fail(file, reason(errno), "make it a plain file that this program may read"); }
+        if (got == 0) { break; }
         length += static_cast<std::size_t>(got);
     }
     if (length > max_policy_bytes) {
@@ -89,9 +75,7 @@ std::vector<std::filesystem::path> list_folder(const std::filesystem::path& fold
     std::vector<std::filesystem::path> files;
     std::error_code error;
     std::filesystem::directory_iterator entry(folder, error);
-    if (error == std::errc::no_such_file_or_directory) {
-        return files;
-    }
+    if (error == std::errc::no_such_file_or_directory) { return files; }
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::filesystem::path& path = entry->path();
         if (path.extension() != ".yaml" || path.filename().string().starts_with('.')) {
@@ -102,9 +86,7 @@ std::vector<std::filesystem::path> list_folder(const std::filesystem::path& fold
         }
         files.push_back(path);
     }
-    if (error) {
-        fail(folder, reason(error.value()), "make it a folder that this program may read");
-    }
+    if (error) { fail(folder, reason(error.value()), "make it a folder that this program may read"); }
     std::sort(files.begin(), files.end());
     return files;
 }

@@ -27,13 +27,9 @@ constexpr std::array<std::string_view, 3> answers{"consent", "refuse", "abstain"
 std::string describe(std::string_view file, int line, int column, std::string_view field, std::string_view problem,
                      std::string_view remedy) {
     std::string out(file);
-    if (line > 0) {
-        out += ":" + std::to_string(line) + ":" + std::to_string(column);
-    }
+    if (line > 0) { out += ":" + std::to_string(line) + ":" + std::to_string(column); }
     out += ": ";
-    if (!field.empty()) {
-        out += std::string(field) + ": ";
-    }
+    if (!field.empty()) { out += std::string(field) + ": "; }
     return out + std::string(problem) + "; " + std::string(remedy);
 }
 
@@ -47,7 +43,8 @@ std::string read_uuid(const Field& field) {
         fits = hyphen ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
     }
     if (!fits) {
-        field.fail('"' + wire::clean(text, 40) + "\" is not a UUID", "write the server's id, as `openstack server show` gives it");
+        field.fail('"' + wire::clean(text, 40) + "\" is not a UUID",
+                   "write the server's id, as `openstack server show` gives it");
     }
     return text;
 }
@@ -78,7 +75,8 @@ Voice read_voice(const Field& field) {
 std::string read_name(const Field& field) {
     const std::string& text = policy::read_text(field, "name: database");
     const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+               c == '.';
     });
     if (!plain || text.size() > max_name) {
         field.fail('"' + wire::clean(text, 40) + "\" is not a name",
@@ -91,20 +89,18 @@ std::vector<std::string> read_command(const Field& field) {
     constexpr std::string_view example = "command: [/usr/bin/may-i, --migrate]";
     std::vector<std::string> command;
     policy::read_list(field, max_arguments, example, [&](const Field& item) {
-        if (item.node.kind != Node::Kind::scalar) {
-            item.fail("is not text", "put each argument in quotes");
-        }
+        if (item.node.kind != Node::Kind::scalar) { item.fail("is not text", "put each argument in quotes"); }
         if (item.node.text.size() > max_argument || item.node.text.find('\0') != std::string::npos) {
-            item.fail("is longer than " + std::to_string(max_argument) + " bytes or holds a NUL", "move it into a script");
+            item.fail("is longer than " + std::to_string(max_argument) + " bytes or holds a NUL",
+                      "move it into a script");
         }
         command.push_back(item.node.text);
         if (command.size() == 1 && !command[0].starts_with('/')) {
-            item.fail('"' + wire::clean(command[0], 40) + "\" is not an absolute path", "write the whole path, as in " + std::string(example));
+            item.fail('"' + wire::clean(command[0], 40) + "\" is not an absolute path",
+                      "write the whole path, as in " + std::string(example));
         }
     });
-    if (command.empty()) {
-        field.fail("is empty", "write it as a list: " + std::string(example));
-    }
+    if (command.empty()) { field.fail("is empty", "write it as a list: " + std::string(example)); }
     return command;
 }
 
@@ -120,23 +116,21 @@ Application read_application(const Field& field) {
             application.timeout = policy::read_seconds(value, max_timeout);
         }
     });
-    if (application.name.empty()) {
-        field.fail("has no name", "add name: NAME");
-    }
-    if (application.command.empty()) {
-        field.fail("has no command", "add command: [/PATH/TO/PROGRAM]");
-    }
+    if (application.name.empty()) { field.fail("has no name", "add name: NAME"); }
+    if (application.command.empty()) { field.fail("has no command", "add command: [/PATH/TO/PROGRAM]"); }
     return application;
 }
 
 template <typename T>
 bool registered(const T& applications, const std::string& name) {
-    return std::any_of(applications.begin(), applications.end(), [&](const Application& other) { return other.name == name; });
+    return std::any_of(applications.begin(), applications.end(),
+                       [&](const Application& other) { return other.name == name; });
 }
 
 }  // namespace
 
-PolicyError::PolicyError(std::string file_, int line_, int column_, std::string field_, std::string problem_, std::string remedy_)
+PolicyError::PolicyError(std::string file_, int line_, int column_, std::string field_, std::string problem_,
+                         std::string remedy_)
     : std::runtime_error(describe(file_, line_, column_, field_, problem_, remedy_)),
       file(std::move(file_)),
       line(line_),
@@ -148,9 +142,9 @@ PolicyError::PolicyError(std::string file_, int line_, int column_, std::string 
 HostPolicy parse_host_policy(std::string_view yaml, std::string_view file) {
     constexpr std::array<std::string_view, 7> names{"mode",   "on_error",        "silence",        "voters",
                                                     "listed", "accept_incoming", "accept_outgoing"};
-    constexpr std::array<std::string_view, 3> modes{"off", "audit", "enforce"};      // in Mode's order
-    constexpr std::array<std::string_view, 2> on_errors{"refuse", "allow"};          // in OnError's order
-    constexpr std::array<std::string_view, 2> silences{"refuse", "abstain"};         // in Silence's order
+    constexpr std::array<std::string_view, 3> modes{"off", "audit", "enforce"};  // in Mode's order
+    constexpr std::array<std::string_view, 2> on_errors{"refuse", "allow"};      // in OnError's order
+    constexpr std::array<std::string_view, 2> silences{"refuse", "abstain"};     // in Silence's order
     constexpr std::array<std::string_view, 2> voters{"connected", "listed"};
     constexpr std::string_view example = "listed: [4f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3a]";
 
@@ -220,7 +214,8 @@ HostPolicy load_host_policy(const std::filesystem::path& file) {
 AgentPolicy load_agent_policy(const std::filesystem::path& file, const std::filesystem::path& drop_in) {
     const auto text = policy::read_file(file);
     if (!text) {
-        throw PolicyError(file.string(), 0, 0, "", "no such file", "write one with the line answer: consent, refuse or abstain");
+        throw PolicyError(file.string(), 0, 0, "", "no such file",
+                          "write one with the line answer: consent, refuse or abstain");
     }
     AgentPolicy agent = parse_agent_policy(*text, file.string());
     for (const auto& path : policy::list_folder(drop_in, max_applications)) {
@@ -234,7 +229,8 @@ AgentPolicy load_agent_policy(const std::filesystem::path& file, const std::file
                               "give each application its own name");
         }
         if (agent.applications.size() == max_applications) {
-            throw PolicyError(path.string(), 0, 0, "", "more than " + std::to_string(max_applications) + " applications", "remove some");
+            throw PolicyError(path.string(), 0, 0, "",
+                              "more than " + std::to_string(max_applications) + " applications", "remove some");
         }
         agent.applications.push_back(std::move(application));
     }

@@ -54,19 +54,19 @@ std::string choice(std::string_view written, std::span<const std::string_view> w
 }  // namespace
 
 void Field::fail(std::string problem, std::string remedy) const {
-    throw PolicyError(std::string(file), node.place.line, node.place.column, path, std::move(problem), std::move(remedy));
+    throw PolicyError(std::string(file), node.place.line, node.place.column, path, std::move(problem),
+                      std::move(remedy));
 }
 
 std::string_view nearest(std::string_view written, std::span<const std::string_view> words) {
     constexpr std::size_t max_written = 64;  // the distance costs the product of both lengths
     std::string_view best;
     std::size_t best_distance = 0;
-    if (written.size() > max_written) {
-        return best;
-    }
+    if (written.size() > max_written) { return best; }
     for (const std::string_view word : words) {
         const std::size_t edits = distance(written, word);
-        if (edits <= std::max<std::size_t>(1, word.size() / 3) && edits < word.size() && (best.empty() || edits < best_distance)) {
+        if (edits <= std::max<std::size_t>(1, word.size() / 3) && edits < word.size() &&
+            (best.empty() || edits < best_distance)) {
             best = word;
             best_distance = edits;
         }
@@ -85,9 +85,7 @@ std::string one_of(std::span<const std::string_view> words) {
 
 void read_map(const Field& field, std::span<const std::string_view> names,
               const std::function<void(std::string_view, const Field&)>& take) {
-    if (field.node.kind == Node::Kind::null && field.path.empty()) {
-        return;
-    }
+    if (field.node.kind == Node::Kind::null && field.path.empty()) { return; }
     if (field.node.kind != Node::Kind::map) {
         field.fail("is " + kind_of(field.node) + ", not a map", "write NAME: VALUE, with NAME " + one_of(names));
     }
@@ -101,12 +99,14 @@ void read_map(const Field& field, std::span<const std::string_view> names,
     }
 }
 
-void read_list(const Field& field, std::size_t most, std::string_view example, const std::function<void(const Field&)>& take) {
+void read_list(const Field& field, std::size_t most, std::string_view example,
+               const std::function<void(const Field&)>& take) {
     if (field.node.kind != Node::Kind::sequence) {
         field.fail("is " + kind_of(field.node) + ", not a list", "write it as a list: " + std::string(example));
     }
     if (field.node.items.size() > most) {
-        field.fail("holds " + std::to_string(field.node.items.size()) + " items", "keep at most " + std::to_string(most));
+        field.fail("holds " + std::to_string(field.node.items.size()) + " items",
+                   "keep at most " + std::to_string(most));
     }
     std::size_t index = 0;
     for (const Node& item : field.node.items) {
@@ -136,10 +136,12 @@ std::size_t read_word(const Field& field, std::span<const std::string_view> word
 std::string read_because(const Field& field) {
     const std::string& text = read_text(field, "because: backup runs until 04:00");
     if (const std::size_t length = utf8::length(text); length > wire::max_because) {
-        field.fail("is " + std::to_string(length) + " characters long", "shorten it to " + std::to_string(wire::max_because));
+        field.fail("is " + std::to_string(length) + " characters long",
+                   "shorten it to " + std::to_string(wire::max_because));
     }
     if (wire::clean(text, SIZE_MAX) != text) {
-        field.fail("holds a character that cannot be shown: " + in_quotes(text), "write one line of printable characters");
+        field.fail("holds a character that cannot be shown: " + in_quotes(text),
+                   "write one line of printable characters");
     }
     return text;
 }
@@ -148,12 +150,11 @@ milliseconds read_seconds(const Field& field, milliseconds most) {
     const auto upper = std::chrono::duration<double>(most).count();
     std::string range = std::to_string(most.count() / 1000);
     const std::string remedy = "write a number of seconds from 0.001 to " + range;
-    if (field.node.kind != Node::Kind::scalar) {
-        field.fail("is " + kind_of(field.node) + ", not a number", remedy);
-    }
+    if (field.node.kind != Node::Kind::scalar) { field.fail("is " + kind_of(field.node) + ", not a number", remedy); }
     const std::string& text = field.node.text;
     double seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size()) {
         field.fail(in_quotes(text) + " is not a number", remedy);
     }

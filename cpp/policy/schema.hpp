@@ -15,7 +15,7 @@ namespace consent::policy {
 /// A node and its name, for errors.
 struct Field {
     const Node& node;
-    std::string path;       ///< dotted: applications[0].command; empty for the file as a whole
+    std::string path;  ///< dotted: applications[0].command; empty for the file as a whole
     std::string_view file;
 
     /// Throws PolicyError at this field.
@@ -29,7 +29,8 @@ void read_map(const Field& field, std::span<const std::string_view> names,
 
 /// Calls `take` with each item. Throws PolicyError for what is no list, or one of more than `most` items.
 /// `example`: how to write one.
-void read_list(const Field& field, std::size_t most, std::string_view example, const std::function<void(const Field& item)>& take);
+void read_list(const Field& field, std::size_t most, std::string_view example,
+               const std::function<void(const Field& item)>& take);
 
 /// A scalar's text. Throws PolicyError for anything else, and for text without a character when `least` is above 0.
 [[nodiscard]] const std::string& read_text(const Field& field, std::string_view example);

@@ -109,16 +109,16 @@ class Builder : public YAML::EventHandler {
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ > 1) {
-            source_.fail(source_.place(mark), "a second document", "keep one document in a file: remove the --- or ... before it");
+            source_.fail(source_.place(mark), "a second document",
+                         "keep one document in a file: remove the --- or ... before it");
         }
     }
     void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        add(Node::Kind::null, mark, anchor, {});
-    }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Node::Kind::null, mark, anchor, {}); }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse_alias(source_.place(mark)); }
     void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse_anchor(source_.place(mark)); }
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& value) override {
         add(Node::Kind::scalar, mark, anchor, tag).text = value;
     }
     void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -145,9 +145,7 @@ class Builder : public YAML::EventHandler {
         const Place place = source_.place(mark);
         const std::size_t at = mark.pos < 0 ? 0 : static_cast<std::size_t>(mark.pos);
         const char first = at < source_.text().size() ? source_.text()[at] : '\0';
-        if (anchor != 0) {
-            refuse_anchor(place);
-        }
+        if (anchor != 0) { refuse_anchor(place); }
         // yaml-cpp gives "?" or nothing for what bears no tag and "!" for what stands in quotes.
         if ((!tag.empty() && tag != "?" && tag != "!") || first == '!') {
             source_.fail(place, "a tag (!)", "remove it, or write the value in quotes if it begins with !");
@@ -166,9 +164,7 @@ class Builder : public YAML::EventHandler {
             return root_;
         }
         Node& parent = *open_.back();
-        if (parent.kind == Node::Kind::sequence) {
-            return parent.items.emplace_back(std::move(node));
-        }
+        if (parent.kind == Node::Kind::sequence) { return parent.items.emplace_back(std::move(node)); }
         if (!key_open_.back()) {
             if (kind != Node::Kind::scalar) {
                 source_.fail(place, "a field without a plain name", "write NAME: VALUE");
@@ -185,8 +181,8 @@ class Builder : public YAML::EventHandler {
         const Node& key = parent.entries.back().key;
         for (const auto& [other, value] : parent.entries) {
             if (&other != &key && other.text == key.text) {
-                source_.fail(key.place, "given twice, first in line " + std::to_string(other.place.line), "keep one of the two",
-                             wire::clean(key.text, 40));
+                source_.fail(key.place, "given twice, first in line " + std::to_string(other.place.line),
+                             "keep one of the two", wire::clean(key.text, 40));
             }
         }
     }
@@ -241,9 +237,7 @@ std::string remedy_of(const std::string& message) {
         Advice{"tab", "indent with spaces"},
     };
     for (const Advice& advice : advices) {
-        if (message.find(advice.part) != std::string::npos) {
-            return std::string(advice.remedy);
-        }
+        if (message.find(advice.part) != std::string::npos) { return std::string(advice.remedy); }
     }
     return "write NAME: VALUE, one a line";
 }
@@ -255,20 +249,15 @@ Node read_yaml(std::string_view text, std::string_view file) {
         text.remove_prefix(3);
     }
     const Source source(text, file);
-    if (text.size() > max_policy_bytes) {
-        source.fail({}, "larger than 65536 bytes", "keep the policy small");
-    }
+    if (text.size() > max_policy_bytes) { source.fail({}, "larger than 65536 bytes", "keep the policy small"); }
     check_bytes(source);
     try {
         std::istringstream stream{std::string(text)};
         YAML::Parser parser(stream);
         Builder builder(source);
-        while (parser.HandleNextDocument(builder)) {
-        }
+        while (parser.HandleNextDocument(builder)) {}
         return builder.take();
-    } catch (const PolicyError&) {
-        throw;
-    } catch (const std::bad_alloc&) {
+    } catch (const PolicyError&) { throw; } catch (const std::bad_alloc&) {
         throw;
     } catch (const YAML::Exception& error) {
         source.fail(source.place(error.mark), "not YAML: " + wire::clean(error.msg, 80), remedy_of(error.msg));

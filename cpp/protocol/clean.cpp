@@ -20,25 +20,25 @@ struct Range {
 /// Code points that are escaped (Unicode 15.0: Cc, Cf, Zl, Zp, Co, Cs, Default_Ignorable_Code_Point, blanks that are not
 /// spaces, and planes without characters). In order.
 constexpr std::array escaped{
-    Range{0x0000, 0x001f},     Range{0x007f, 0x009f},     // C0, DEL, C1
-    Range{0x00ad, 0x00ad},                                // soft hyphen
-    Range{0x034f, 0x034f},                                // combining grapheme joiner
-    Range{0x0600, 0x0605},     Range{0x061c, 0x061c},     // Arabic number signs, letter mark
-    Range{0x06dd, 0x06dd},     Range{0x070f, 0x070f},     // format characters of Arabic, Syriac
-    Range{0x0890, 0x0891},     Range{0x08e2, 0x08e2},     //
-    Range{0x115f, 0x1160},     Range{0x17b4, 0x17b5},     // Hangul fillers, Khmer inherent vowels
-    Range{0x180b, 0x180f},                                // Mongolian selectors
-    Range{0x200b, 0x200f},     Range{0x2028, 0x202e},     // zero width, line separators, embeddings
-    Range{0x2060, 0x206f},                                // joiners, isolates, deprecated format
-    Range{0x2800, 0x2800},     Range{0x3164, 0x3164},     // blank braille, Hangul filler
-    Range{0xd800, 0xf8ff},                                // surrogates, private use
-    Range{0xfdd0, 0xfdef},     Range{0xfe00, 0xfe0f},     // no characters, variation selectors
-    Range{0xfeff, 0xfeff},     Range{0xffa0, 0xffa0},     // byte order mark, half-width filler
-    Range{0xfff0, 0xffff},                                // specials
-    Range{0x110bd, 0x110bd},   Range{0x110cd, 0x110cd},   // Kaithi number signs
-    Range{0x13430, 0x1343f},   Range{0x1bca0, 0x1bca3},   // hieroglyph and shorthand format
-    Range{0x1d173, 0x1d17a},   Range{0x1fffe, 0x1ffff},   // musical format, no characters
-    Range{0x2fffe, 0x2ffff},   Range{0x3fffe, 0x10ffff},  // no characters, empty planes, tags, private use
+    Range{0x0000, 0x001f},   Range{0x007f, 0x009f},     // C0, DEL, C1
+    Range{0x00ad, 0x00ad},                              // soft hyphen
+    Range{0x034f, 0x034f},                              // combining grapheme joiner
+    Range{0x0600, 0x0605},   Range{0x061c, 0x061c},     // Arabic number signs, letter mark
+    Range{0x06dd, 0x06dd},   Range{0x070f, 0x070f},     // format characters of Arabic, Syriac
+    Range{0x0890, 0x0891},   Range{0x08e2, 0x08e2},     //
+    Range{0x115f, 0x1160},   Range{0x17b4, 0x17b5},     // Hangul fillers, Khmer inherent vowels
+    Range{0x180b, 0x180f},                              // Mongolian selectors
+    Range{0x200b, 0x200f},   Range{0x2028, 0x202e},     // zero width, line separators, embeddings
+    Range{0x2060, 0x206f},                              // joiners, isolates, deprecated format
+    Range{0x2800, 0x2800},   Range{0x3164, 0x3164},     // blank braille, Hangul filler
+    Range{0xd800, 0xf8ff},                              // surrogates, private use
+    Range{0xfdd0, 0xfdef},   Range{0xfe00, 0xfe0f},     // no characters, variation selectors
+    Range{0xfeff, 0xfeff},   Range{0xffa0, 0xffa0},     // byte order mark, half-width filler
+    Range{0xfff0, 0xffff},                              // specials
+    Range{0x110bd, 0x110bd}, Range{0x110cd, 0x110cd},   // Kaithi number signs
+    Range{0x13430, 0x1343f}, Range{0x1bca0, 0x1bca3},   // hieroglyph and shorthand format
+    Range{0x1d173, 0x1d17a}, Range{0x1fffe, 0x1ffff},   // musical format, no characters
+    Range{0x2fffe, 0x2ffff}, Range{0x3fffe, 0x10ffff},  // no characters, empty planes, tags, private use
 };
 
 /// Marks drawn over the character before them: a pile of them hides the lines around it.
@@ -111,9 +111,7 @@ std::string clean(std::string_view text, std::size_t limit) {
             return out;
         }
         out += piece;
-        if (shown <= keep) {
-            cut_at = out.size();
-        }
+        if (shown <= keep) { cut_at = out.size(); }
     }
     return out;
 }

@@ -32,8 +32,8 @@ std::string pseudonym(const PseudonymKey& key, std::string_view voter, std::stri
     const std::string text = std::to_string(voter.size()) + ":" + std::string(voter) + std::string(mover);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int length = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-             text.size(), digest.data(), &length) == nullptr ||
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &length) == nullptr ||
         length < pseudonym_bytes) {
         throw std::runtime_error("libcrypto gives no HMAC-SHA256");
     }

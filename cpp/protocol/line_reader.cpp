@@ -19,13 +19,9 @@ void LineReader::feed(std::string_view bytes, std::vector<std::variant<std::stri
             std::string().swap(pending_);  // gives the memory back, clear() would not
             lines.emplace_back(Malformed{Fault::too_long, "a line of more than 65536 bytes"});
         }
-        if (!dropping_) {
-            pending_.append(part);
-        }
+        if (!dropping_) { pending_.append(part); }
         if (complete) {
-            if (!dropping_ && !pending_.empty()) {
-                lines.emplace_back(std::exchange(pending_, {}));
-            }
+            if (!dropping_ && !pending_.empty()) { lines.emplace_back(std::exchange(pending_, {})); }
             dropping_ = false;
         }
     }

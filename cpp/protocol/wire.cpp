@@ -97,16 +97,15 @@ class Fields {
     };
 
     bool stop(Fault fault, std::string_view detail) {
-        if (!fault_) {
-            fault_ = malformed(fault, detail);
-        }
+        if (!fault_) { fault_ = malformed(fault, detail); }
         return false;
     }
 
     /// Where a value that comes now is kept; nothing for one that no message has.
     [[nodiscard]] std::optional<std::string> place() const {
         std::optional<std::string> name;
-        if (levels_.size() == 1 && levels_[0].name.find('.') == std::string::npos) {  // or {"mover.id":..} would pass for the inner
+        if (levels_.size() == 1 &&
+            levels_[0].name.find('.') == std::string::npos) {  // or {"mover.id":..} would pass for the inner
             name = levels_[0].name;
         } else if (levels_.size() == 2 && levels_[1].object) {
             name = levels_[0].name + "." + levels_[1].name;
@@ -115,9 +114,7 @@ class Fields {
     }
 
     bool put(Value value) {
-        if (levels_.empty()) {
-            return stop(Fault::not_an_object, "not a JSON object");
-        }
+        if (levels_.empty()) { return stop(Fault::not_an_object, "not a JSON object"); }
         if (levels_.size() == 2 && !levels_[1].object) {
             const auto at = values_.find(levels_[0].name);
             if (at == values_.end()) {
@@ -125,9 +122,7 @@ class Fields {
             }
             Value& array = at->second;
             array.numbers_only = array.numbers_only && value.kind == Value::Kind::number;
-            if (array.numbers_only && array.numbers.size() <= max_versions) {
-                array.numbers.push_back(value.number);
-            }
+            if (array.numbers_only && array.numbers.size() <= max_versions) { array.numbers.push_back(value.number); }
         } else if (const auto name = place()) {
             values_[*name] = std::move(value);
         }
@@ -135,9 +130,7 @@ class Fields {
     }
 
     bool open(Value::Kind kind) {
-        if (levels_.empty() && kind != Value::Kind::object) {
-            return stop(Fault::not_an_object, "not a JSON object");
-        }
+        if (levels_.empty() && kind != Value::Kind::object) { return stop(Fault::not_an_object, "not a JSON object"); }
         if (levels_.size() == max_depth) {
             return stop(Fault::too_deep, "nested deeper than " + std::to_string(max_depth) + " levels");
         }
@@ -156,9 +149,10 @@ class Fields {
     }
 
     static bool known(std::string_view name) {
-        constexpr std::array names{"v",         "type",      "id",   "operation", "role",   "mover",   "mover.id",
-                                   "mover.vcpus", "mover.memory_mib", "source", "site",   "deadline_ms", "answer",
-                                   "because",   "versions",  "software"};
+        constexpr std::array names{"v",       "type",        "id",          "operation",        "role",
+                                   "mover",   "mover.id",    "mover.vcpus", "mover.memory_mib", "source",
+                                   "site",    "deadline_ms", "answer",      "because",          "versions",
+                                   "software"};
         return std::find(names.begin(), names.end(), name) != names.end();
     }
 
@@ -176,12 +170,8 @@ struct Rejected {
 
 const Value& need(const Fields& fields, const std::string& name, Value::Kind kind, std::string_view what) {
     const Value* value = fields.find(name);
-    if (value == nullptr) {
-        reject(Fault::missing_field, "no field " + name);
-    }
-    if (value->kind != kind) {
-        reject(Fault::bad_field, name + " is not " + std::string(what));
-    }
+    if (value == nullptr) { reject(Fault::missing_field, "no field " + name); }
+    if (value->kind != kind) { reject(Fault::bad_field, name + " is not " + std::string(what)); }
     return *value;
 }
 
@@ -198,13 +188,15 @@ std::uint64_t number(const Fields& fields, const std::string& name, std::uint64_
 }
 
 bool is_hex(std::string_view value) {
-    return std::all_of(value.begin(), value.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    return std::all_of(value.begin(), value.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 std::string hex_text(const Fields& fields, const std::string& name, std::size_t length) {
     const std::string& value = text(fields, name);
     if (value.size() != length || !is_hex(value)) {
-        reject(Fault::bad_field, name + " is not " + std::to_string(length) + " lower-case hex digits: " + in_quotes(value));
+        reject(Fault::bad_field,
+               name + " is not " + std::to_string(length) + " lower-case hex digits: " + in_quotes(value));
     }
     return value;
 }
@@ -216,7 +208,8 @@ std::string word(const Fields& fields, const std::string& name, std::size_t most
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
     });
     if (value.empty() || value.size() > most || !plain) {
-        reject(Fault::bad_field, name + " is not 1 to " + std::to_string(most) + " letters, digits or hyphens: " + in_quotes(value));
+        reject(Fault::bad_field,
+               name + " is not 1 to " + std::to_string(most) + " letters, digits or hyphens: " + in_quotes(value));
     }
     return value;
 }
@@ -254,12 +247,8 @@ Reply read_reply(const Fields& fields) {
             known = true;
         }
     }
-    if (!known) {
-        reject(Fault::bad_field, "answer is none of consent, refuse, abstain: " + in_quotes(answer));
-    }
-    if (fields.find("because") != nullptr) {
-        reply.because = clean(text(fields, "because"), max_because);
-    }
+    if (!known) { reject(Fault::bad_field, "answer is none of consent, refuse, abstain: " + in_quotes(answer)); }
+    if (fields.find("because") != nullptr) { reply.because = clean(text(fields, "because"), max_because); }
     return reply;
 }
 
@@ -273,14 +262,10 @@ Hello read_hello(const Fields& fields) {
         reject(Fault::bad_field, "versions has more than " + std::to_string(max_versions) + " elements");
     }
     for (const std::uint64_t spoken : versions.numbers) {
-        if (spoken < 1 || spoken > INT32_MAX) {
-            reject(Fault::bad_field, "a version is not from 1 to 2147483647");
-        }
+        if (spoken < 1 || spoken > INT32_MAX) { reject(Fault::bad_field, "a version is not from 1 to 2147483647"); }
         hello.versions.push_back(static_cast<int>(spoken));
     }
-    if (fields.find("software") != nullptr) {
-        hello.software = clean(text(fields, "software"), max_software);
-    }
+    if (fields.find("software") != nullptr) { hello.software = clean(text(fields, "software"), max_software); }
     return hello;
 }
 
@@ -290,26 +275,16 @@ Message read_message(const Fields& fields) {
         reject(Fault::unknown_version, "version " + std::to_string(spoken) + " is not spoken here");
     }
     const std::string& type = text(fields, "type");
-    if (type == "request") {
-        return read_request(fields);
-    }
-    if (type == "answer") {
-        return read_reply(fields);
-    }
-    if (type == "withdraw") {
-        return Withdraw{hex_text(fields, "id", request_id_length)};
-    }
-    if (type == "hello") {
-        return read_hello(fields);
-    }
+    if (type == "request") { return read_request(fields); }
+    if (type == "answer") { return read_reply(fields); }
+    if (type == "withdraw") { return Withdraw{hex_text(fields, "id", request_id_length)}; }
+    if (type == "hello") { return read_hello(fields); }
     reject(Fault::unknown_type, "type " + in_quotes(type) + " is not known");
 }
 
 Json message(std::string_view type) { return {{"v", version}, {"type", type}}; }
 
-std::string line(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
-}
+std::string line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
 
 }  // namespace
 
@@ -325,14 +300,10 @@ Message parse(std::string_view line) {
     }
     Fields fields;
     Json::sax_parse(line.begin(), line.end(), &fields);
-    if (fields.fault()) {
-        return *fields.fault();
-    }
+    if (fields.fault()) { return *fields.fault(); }
     try {
         return read_message(fields);
-    } catch (Rejected& rejected) {
-        return std::move(rejected.why);
-    }
+    } catch (Rejected& rejected) { return std::move(rejected.why); }
 }
 
 std::string serialise(const Request& request) {
@@ -340,7 +311,8 @@ std::string serialise(const Request& request) {
     json["id"] = clean(request.id, request_id_length);
     json["operation"] = clean(request.operation, max_operation);
     json["role"] = to_string(request.role);
-    json["mover"] = {{"id", clean(request.mover, max_mover)}, {"vcpus", request.vcpus}, {"memory_mib", request.memory_mib}};
+    json["mover"] = {
+        {"id", clean(request.mover, max_mover)}, {"vcpus", request.vcpus}, {"memory_mib", request.memory_mib}};
     json["source"] = clean(request.source, host_id_length);
     json["site"] = clean(request.site, host_id_length);
     json["deadline_ms"] = request.deadline_ms;
@@ -351,9 +323,7 @@ std::string serialise(const Reply& reply) {
     Json json = message("answer");
     json["id"] = clean(reply.id, request_id_length);
     json["answer"] = to_string(reply.answer);
-    if (!reply.because.empty()) {
-        json["because"] = clean(reply.because, max_because);
-    }
+    if (!reply.because.empty()) { json["because"] = clean(reply.because, max_because); }
     return line(json);
 }
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from consent_core import Answer, Mode, OnError, Silence
 from oslo_config import cfg
+
+from consent_core import Answer, Mode, OnError, Silence
 
 GROUP = "consent"
 MAX_BECAUSE = 200

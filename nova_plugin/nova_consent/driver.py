@@ -18,11 +18,11 @@ import contextlib
 from typing import Any
 
 import nova.conf
-from consent_core import Answer, ConsentError, Mode, Voters, WorkerVoters
 from nova.virt.libvirt import config as libvirt_config
 from nova.virt.libvirt import driver as libvirt_driver
 from oslo_log import log as logging
 
+from consent_core import Answer, ConsentError, Mode, Voters, WorkerVoters
 from nova_consent.conf import Options, read_options
 from nova_consent.facts import ACCEPT_INCOMING_STAT, MODE_STAT
 from nova_consent.gate import Gate

@@ -12,8 +12,9 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from nova import objects
 from oslo_utils import timeutils
+
+from nova import objects
 
 MODE_STAT = "consent_mode"
 """Key of a compute node's stats: the mode of the gate there. Absent or empty: no gate."""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from consent_core import Answer, ConsentError, HostPolicy, Mode, OnError, Silence, load_host_policy
-
 from nova_consent.conf import Options
 
 LOG = logging.getLogger(__name__)

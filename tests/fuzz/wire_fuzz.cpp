@@ -18,9 +18,7 @@ namespace wire = consent::wire;
 using Lines = std::vector<std::variant<std::string, wire::Malformed>>;
 
 void require(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
+    if (!holds) { std::abort(); }
 }
 
 void check_shown(const std::string& text, std::size_t limit) {
@@ -50,9 +48,7 @@ void check(const wire::Message& message) {
             if constexpr (std::is_same_v<T, wire::Malformed>) {
                 check_shown(value.detail, 200);
             } else {
-                if constexpr (std::is_same_v<T, wire::Reply>) {
-                    check_shown(value.because, wire::max_because);
-                }
+                if constexpr (std::is_same_v<T, wire::Reply>) { check_shown(value.because, wire::max_because); }
                 check_again(value);
             }
         },
@@ -78,9 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     require(lines == again && whole.pending() == pieces.pending());
     for (const auto& line : lines) {
-        if (const auto* text = std::get_if<std::string>(&line)) {
-            check(wire::parse(*text));
-        }
+        if (const auto* text = std::get_if<std::string>(&line)) { check(wire::parse(*text)); }
     }
     return 0;
 }

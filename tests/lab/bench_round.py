@@ -31,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import libvirt
+
 from consent_core import RoundRequest, Runner, State, Subject, WorkerVoters, program
 from kit.guests import CHANNEL, Guest, GuestSpec, boot
 from kit.hosts import Host, Network

@@ -34,30 +34,25 @@ void watch(int epoll, int fd, std::uint64_t tag) {
 
 Descriptor make_epoll() {
     Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll) {
-        throw std::system_error(errno, std::generic_category(), "epoll_create1");
-    }
+    if (!epoll) { throw std::system_error(errno, std::generic_category(), "epoll_create1"); }
     return epoll;
 }
 
 Descriptor make_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) {
-        sigaddset(&set, signal);
-    }
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) { sigaddset(&set, signal); }
     Descriptor signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-    if (!signals) {
-        throw std::system_error(errno, std::generic_category(), "signalfd");
-    }
+    if (!signals) { throw std::system_error(errno, std::generic_category(), "signalfd"); }
     return signals;
 }
 
 /// How a request is named in the log.
 std::string describe(const wire::Request& request) {
-    return "request " + request.id + " operation=" + request.operation + " role=" + std::string(to_string(request.role)) +
-           " mover=" + request.mover + " vcpus=" + std::to_string(request.vcpus) + " memory_mib=" +
-           std::to_string(request.memory_mib) + " site=" + request.site + " -> ";
+    return "request " + request.id + " operation=" + request.operation +
+           " role=" + std::string(to_string(request.role)) + " mover=" + request.mover +
+           " vcpus=" + std::to_string(request.vcpus) + " memory_mib=" + std::to_string(request.memory_mib) +
+           " site=" + request.site + " -> ";
 }
 
 std::string named(const Command& command) {
@@ -80,15 +75,11 @@ void Agent::run() {
     std::vector<Channel::Line> lines;
     while (!ending_) {
         const SteadyTime now = std::chrono::steady_clock::now();
-        if (channel_.attend(now)) {
-            greet(now);
-        }
+        if (channel_.attend(now)) { greet(now); }
         channel_.flush(now);
         lines.clear();
         more_to_read_ = channel_.receive(now, lines);
-        for (const Channel::Line& line : lines) {
-            take_line(line, now);
-        }
+        for (const Channel::Line& line : lines) { take_line(line, now); }
         for (auto at = asked_.begin(); at != asked_.end();) {
             at = settle(at->second, now) ? asked_.erase(at) : std::next(at);
         }
@@ -102,9 +93,7 @@ void Agent::wait(SteadyTime now) {
     for (const auto& [id, asked] : asked_) {
         until = std::min(until, asked.deadline);
         for (const auto& command : asked.commands) {
-            if (!command->ended()) {
-                until = std::min(until, command->deadline());
-            }
+            if (!command->ended()) { until = std::min(until, command->deadline()); }
         }
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now);
@@ -112,9 +101,7 @@ void Agent::wait(SteadyTime now) {
     std::array<epoll_event, 16> events{};
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
     for (int i = 0; i < count; ++i) {
-        if (events[static_cast<std::size_t>(i)].data.u64 == signals_tag) {
-            take_signals();
-        }
+        if (events[static_cast<std::size_t>(i)].data.u64 == signals_tag) { take_signals(); }
         // Any other event only ends the wait: run() looks at the channel and at every command each time.
     }
 }
@@ -136,9 +123,7 @@ void Agent::reload() {
         policy_ = load_agent_policy(settings_.policy, settings_.drop_in);
         log("policy loaded: answer " + std::string(to_string(policy_.answer)) + ", " +
             std::to_string(policy_.applications.size()) + " applications");
-    } catch (const PolicyError& error) {
-        log(std::string("policy NOT loaded, the one before stays: ") + error.what());
-    }
+    } catch (const PolicyError& error) { log(std::string("policy NOT loaded, the one before stays: ") + error.what()); }
     ::malloc_trim(0);  // reading YAML takes ten times what a policy needs afterwards
 }
 
@@ -158,9 +143,7 @@ void Agent::take_line(const Channel::Line& line, SteadyTime now) {
         take_withdraw(*withdraw);
     } else if (const auto* malformed = std::get_if<wire::Malformed>(&message)) {
         ignore(std::string(wire::to_string(malformed->fault)) + ": " + malformed->detail, now);
-        if (malformed->fault == wire::Fault::unknown_version) {
-            greet(now);
-        }
+        if (malformed->fault == wire::Fault::unknown_version) { greet(now); }
     }
     // A hello tells what the host speaks; answers are a guest's to give.
 }
@@ -234,9 +217,7 @@ bool Agent::settle(const Asked& asked, SteadyTime now) {
         stay_silent(asked.request, "the host's deadline has passed");
         return true;
     }
-    if (!all_ended) {
-        return false;
-    }
+    if (!all_ended) { return false; }
     if (silent != nullptr) {
         stay_silent(asked.request, named(*silent));
     } else if (consented != nullptr) {
@@ -251,9 +232,7 @@ void Agent::answer(const wire::Request& request, Answer answer, std::string beca
     const wire::Reply reply{request.id, answer, wire::clean(because)};
     const bool sent = channel_.send(wire::serialise(reply), now);
     std::string line = describe(request) + "answer " + std::string(to_string(answer));
-    if (!reply.because.empty()) {
-        line += " because \"" + reply.because + '"';
-    }
+    if (!reply.because.empty()) { line += " because \"" + reply.because + '"'; }
     log(line + (sent ? "" : " (not sent: the host has left or reads too slowly)"));
 }
 

@@ -67,7 +67,7 @@ class Agent {
     std::map<std::string, Asked> asked_;  // by request id
     bool more_to_read_ = false;
     bool ending_ = false;
-    SteadyTime next_complaint_{};         // lines that are no message are logged once a second
+    SteadyTime next_complaint_{};  // lines that are no message are logged once a second
     std::uint64_t ignored_ = 0;
 };
 

@@ -26,17 +26,15 @@ constexpr std::chrono::milliseconds first_back_off = 100ms;
 constexpr std::chrono::milliseconds max_back_off = 5s;
 constexpr std::chrono::milliseconds look_again = 500ms;  // while the host is away, should its coming go unreported
 constexpr std::chrono::milliseconds look_rarely = 5s;    // while it is there
-constexpr std::chrono::milliseconds news_lag = 1s;       // of a host's coming, behind its first bytes: more than it takes
-constexpr std::chrono::milliseconds news_look = 20ms;    // while it is awaited
+constexpr std::chrono::milliseconds news_lag = 1s;     // of a host's coming, behind its first bytes: more than it takes
+constexpr std::chrono::milliseconds news_look = 20ms;  // while it is awaited
 constexpr std::size_t max_queued = 64 * 1024;
 constexpr std::size_t read_size = 4096;
 constexpr std::size_t max_reads = 16;
 
 int open_port(const std::filesystem::path& path, bool& socket) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-        return -1;
-    }
+    if (::stat(path.c_str(), &status) != 0) { return -1; }
     socket = S_ISSOCK(status.st_mode);
     if (!socket) {
         if (!S_ISCHR(status.st_mode)) {
@@ -54,9 +52,7 @@ int open_port(const std::filesystem::path& path, bool& socket) {
     }
     name.copy(address.sun_path, name.size());
     Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return -1;
-    }
+    if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) { return -1; }
     return fd.release();
 }
 
@@ -101,18 +97,12 @@ void Channel::host_left(SteadyTime now) {
 
 bool Channel::attend(SteadyTime now) {
     if (!port_) {
-        if (now < next_look_) {
-            return false;
-        }
+        if (now < next_look_) { return false; }
         open(now);
-        if (!port_) {
-            return false;
-        }
+        if (!port_) { return false; }
     }
     pollfd state{port_.get(), POLLIN | POLLOUT, 0};
-    if (::poll(&state, 1, 0) < 0) {
-        return false;
-    }
+    if (::poll(&state, 1, 0) < 0) { return false; }
     if ((state.revents & (POLLERR | POLLNVAL)) != 0) {
         vanish(now, EIO);
         return false;
@@ -142,15 +132,9 @@ bool Channel::receive(SteadyTime now, std::vector<Line>& lines) {
             reader_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got)), lines);
             continue;
         }
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0 && errno == EAGAIN) {
-            return false;
-        }
-        if (got < 0 || socket_) {
-            vanish(now, got == 0 ? ECONNRESET : errno);
-        }
+        if (got < 0 && errno == EINTR) { continue; }
+        if (got < 0 && errno == EAGAIN) { return false; }
+        if (got < 0 || socket_) { vanish(now, got == 0 ? ECONNRESET : errno); }
         // Else the end of a virtio port that no host has open, which stays good for the next: attend() sees to it.
         return false;
     }
@@ -159,9 +143,7 @@ bool Channel::receive(SteadyTime now, std::vector<Line>& lines) {
 
 bool Channel::send(std::string_view line, SteadyTime now) {
     const bool may_be_there = host_there_ || now < heard_ + news_lag;
-    if (!may_be_there || out_.size() + line.size() > max_queued) {
-        return false;
-    }
+    if (!may_be_there || out_.size() + line.size() > max_queued) { return false; }
     out_ += line;
     flush(now);
     return true;
@@ -175,9 +157,7 @@ void Channel::flush(SteadyTime now) {
             written += static_cast<std::size_t>(took);
             continue;
         }
-        if (took < 0 && errno == EINTR) {
-            continue;
-        }
+        if (took < 0 && errno == EINTR) { continue; }
         if (took < 0 && errno != EAGAIN) {
             vanish(now, errno);
             return;

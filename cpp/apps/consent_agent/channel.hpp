@@ -58,12 +58,12 @@ class Channel {
     Descriptor port_;
     bool socket_ = false;
     bool host_there_ = false;
-    int last_error_ = 0;      // what was logged last: each change is, each retry is not
+    int last_error_ = 0;  // what was logged last: each change is, each retry is not
     std::chrono::milliseconds back_off_;
     SteadyTime next_look_{};
     wire::LineReader reader_;
-    std::string out_;         // queued, at most max_queued bytes
-    SteadyTime heard_{};      // when bytes last came
+    std::string out_;     // queued, at most max_queued bytes
+    SteadyTime heard_{};  // when bytes last came
 };
 
 }  // namespace consent::agent

@@ -23,10 +23,10 @@ namespace {
 
 constexpr std::size_t max_kept = 1024;  // bytes of the first line; far more than is shown of it
 constexpr std::size_t read_size = 4096;
-constexpr int max_reads = 16;           // a command that never stops writing is left to its time-out
+constexpr int max_reads = 16;  // a command that never stops writing is left to its time-out
 constexpr int exit_consent = 0;
 constexpr int exit_refuse = 1;
-constexpr int exit_abstain = 3;         // 2 is what shells and many programs give for wrong usage
+constexpr int exit_abstain = 3;  // 2 is what shells and many programs give for wrong usage
 
 struct Pipe {
     Descriptor read;
@@ -35,18 +35,14 @@ struct Pipe {
 
 std::optional<Pipe> make_pipe() {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return std::nullopt;
-    }
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) { return std::nullopt; }
     return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 std::vector<std::string> environment(const Application& application, const wire::Request& request) {
     std::vector<std::string> out;
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-        if (!std::string_view(*entry).starts_with("CONSENT_")) {
-            out.emplace_back(*entry);
-        }
+        if (!std::string_view(*entry).starts_with("CONSENT_")) { out.emplace_back(*entry); }
     }
     const auto set = [&out](std::string_view name, std::string_view value) {
         out.push_back("CONSENT_" + std::string(name) + "=" + std::string(value));
@@ -67,9 +63,7 @@ std::vector<std::string> environment(const Application& application, const wire:
 std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> out;
     out.reserve(strings.size() + 1);
-    for (std::string& string : strings) {
-        out.push_back(string.data());
-    }
+    for (std::string& string : strings) { out.push_back(string.data()); }
     out.push_back(nullptr);
     return out;
 }
@@ -83,9 +77,7 @@ pid_t start(const Application& application, const wire::Request& request, int in
 
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    if (posix_spawn_file_actions_init(&actions) != 0) {
-        return 0;
-    }
+    if (posix_spawn_file_actions_init(&actions) != 0) { return 0; }
     if (posix_spawnattr_init(&attributes) != 0) {
         posix_spawn_file_actions_destroy(&actions);
         return 0;
@@ -118,7 +110,8 @@ Command::Command(const Application& application, const wire::Request& request, S
     std::optional<Pipe> output = make_pipe();
     const std::string line = wire::serialise(request);
     // The line fits a pipe's buffer (64 KiB, at least one page): written before the command starts, it cannot block.
-    if (!input || !output || ::write(input->write.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    if (!input || !output ||
+        ::write(input->write.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
         silence_ = std::string("could not be started: ") + std::strerror(errno);
         return;
     }
@@ -132,18 +125,14 @@ Command::Command(const Application& application, const wire::Request& request, S
 }
 
 Command::~Command() {
-    if (pid_ != 0) {
-        end(true);
-    }
+    if (pid_ != 0) { end(true); }
 }
 
 void Command::read_output() {
     std::array<char, read_size> buffer;
     for (int reads = 0; output_ && reads < max_reads; ++reads) {
         const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
-        }
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) { return; }
         if (got <= 0) {
             output_.close();
             return;
@@ -159,36 +148,26 @@ void Command::read_output() {
 }
 
 bool Command::attend(SteadyTime now) {
-    if (ended()) {
-        return true;
-    }
+    if (ended()) { return true; }
     siginfo_t info{};
     // WNOWAIT: while the process is a zombie, its number, and so its group's, cannot become another's.
-    const bool exited = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
-    if (!exited && now < deadline_) {
-        return false;
-    }
-    if (!exited) {
-        silence_ = "did not answer in time";
-    }
+    const bool exited =
+        ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
+    if (!exited && now < deadline_) { return false; }
+    if (!exited) { silence_ = "did not answer in time"; }
     end(true);
     return true;
 }
 
 /// Kills the process group (of a command that has exited: what it left running), reads the last of the output, reaps.
 void Command::end(bool kill_first) {
-    if (kill_first) {
-        ::kill(-pid_, SIGKILL);
-    }
+    if (kill_first) { ::kill(-pid_, SIGKILL); }
     read_output();
     output_.close();
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
     pid_ = 0;
-    if (!silence_.empty()) {
-        return;
-    }
+    if (!silence_.empty()) { return; }
     if (WIFSIGNALED(status)) {
         silence_ = "was ended by signal " + std::to_string(WTERMSIG(status));
         return;

@@ -48,12 +48,12 @@ class Command {
 
     std::string name_;
     SteadyTime deadline_;
-    pid_t pid_ = 0;            // 0: ended
+    pid_t pid_ = 0;  // 0: ended
     Descriptor output_;
-    std::string line_;         // its first line so far
+    std::string line_;  // its first line so far
     bool line_ended_ = false;
     std::optional<Answer> answer_;
-    std::string silence_;      // why there is no answer
+    std::string silence_;  // why there is no answer
 };
 
 }  // namespace consent::agent

@@ -6,9 +6,7 @@
 namespace consent::agent {
 
 void Descriptor::close() noexcept {
-    if (fd_ >= 0) {
-        ::close(std::exchange(fd_, -1));
-    }
+    if (fd_ >= 0) { ::close(std::exchange(fd_, -1)); }
 }
 
 }  // namespace consent::agent

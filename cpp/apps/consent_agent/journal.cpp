@@ -19,9 +19,7 @@ struct Target {
 
 Target open_target() {
     struct stat status {};
-    if (::fstat(STDERR_FILENO, &status) != 0) {
-        return {};
-    }
+    if (::fstat(STDERR_FILENO, &status) != 0) { return {}; }
     Target target;
     target.socket = S_ISSOCK(status.st_mode);  // systemd's journal
     if (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode)) {
@@ -40,9 +38,9 @@ void log(std::string_view line) {
     text += line;
     text += '\n';
     // One write a line, so that lines of several programs on one console do not mix. What it does not take is lost.
-    [[maybe_unused]] const ssize_t written = target.socket
-                                                 ? ::send(target.fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                                 : ::write(target.fd, text.data(), text.size());
+    [[maybe_unused]] const ssize_t written =
+        target.socket ? ::send(target.fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : ::write(target.fd, text.data(), text.size());
 }
 
 }  // namespace consent::agent

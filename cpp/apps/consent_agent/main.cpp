@@ -58,9 +58,7 @@ Exit status: 0 ended or checked, 64 wrong usage, 71 the system gave no resources
 void block_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) {
-        sigaddset(&set, signal);
-    }
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) { sigaddset(&set, signal); }
     sigprocmask(SIG_BLOCK, &set, nullptr);
     ::signal(SIGPIPE, SIG_IGN);  // a host that leaves while we write is an error of that write
 }
@@ -78,16 +76,16 @@ int main(int argc, char** argv) {
     std::string policy;
     std::string drop_in;
     options::options_description described("Options");
-    described.add_options()
-        ("channel", options::value(&channel)->default_value("/dev/virtio-ports/org.openstack.consent.0")->value_name("PATH"),
-         "virtio port (or, for trying out, a Unix socket) on which the host asks")
-        ("policy", options::value(&policy)->default_value("/etc/consent-agent/policy.yaml")->value_name("FILE"),
-         "this machine's policy")
-        ("drop-in", options::value(&drop_in)->default_value("/etc/consent-agent/conf.d")->value_name("DIR"),
-         "folder of applications, one in each *.yaml; it need not exist")
-        ("check", "read the policy, say what is wrong with it or what it means, and exit")
-        ("version", "print the version and exit")
-        ("help,h", "print this and exit");
+    described.add_options()(
+        "channel",
+        options::value(&channel)->default_value("/dev/virtio-ports/org.openstack.consent.0")->value_name("PATH"),
+        "virtio port (or, for trying out, a Unix socket) on which the host asks")(
+        "policy", options::value(&policy)->default_value("/etc/consent-agent/policy.yaml")->value_name("FILE"),
+        "this machine's policy")(
+        "drop-in", options::value(&drop_in)->default_value("/etc/consent-agent/conf.d")->value_name("DIR"),
+        "folder of applications, one in each *.yaml; it need not exist")(
+        "check", "read the policy, say what is wrong with it or what it means, and exit")(
+        "version", "print the version and exit")("help,h", "print this and exit");
     try {
         options::variables_map given;
         options::store(options::command_line_parser(argc, argv).options(described).positional({}).run(), given);
@@ -109,8 +107,8 @@ int main(int argc, char** argv) {
                 std::printf("policy good: answer %s\n", std::string(to_string(loaded.answer)).c_str());
             }
             for (const consent::Application& application : loaded.applications) {
-                std::printf("policy good: asks %s: %s, at most %lld ms\n", application.name.c_str(), application.command[0].c_str(),
-                            static_cast<long long>(application.timeout.count()));
+                std::printf("policy good: asks %s: %s, at most %lld ms\n", application.name.c_str(),
+                            application.command[0].c_str(), static_cast<long long>(application.timeout.count()));
             }
             return 0;
         }

@@ -18,10 +18,12 @@ constexpr rlim_t mebibyte = 1024 * 1024;
 
 /// Raises what may be raised up to `limit`, and caps it there.
 void limit(__rlimit_resource what, rlim_t value) {
-    struct rlimit now{};
+    struct rlimit now {};
     if (::getrlimit(what, &now) != 0) throw std::system_error(errno, std::system_category(), "getrlimit");
     const rlim_t most = std::min(value, now.rlim_max);
-    const struct rlimit next{most, most};
+    const struct rlimit next {
+        most, most
+    };
     if (::setrlimit(what, &next) != 0) throw std::system_error(errno, std::system_category(), "setrlimit");
 }
 

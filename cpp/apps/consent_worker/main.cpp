@@ -25,7 +25,7 @@ namespace {
 namespace lines = consent::worker_lines;
 namespace options = boost::program_options;
 
-constexpr std::size_t threads = 8;  ///< three more than libvirtd serves at once, see BlockingCalls
+constexpr std::size_t threads = 8;              ///< three more than libvirtd serves at once, see BlockingCalls
 constexpr consent::milliseconds farewell{200};  ///< for streams to be closed in order before the process ends
 
 /// Writes all of it. Blocks when the reader is slow: that is the reader's own loss, and bounds what is kept here.
@@ -95,12 +95,11 @@ int main(int argc, char** argv) try {
     std::string uri;
     std::string notes;
     options::options_description known("Options");
-    known.add_options()
-        ("uri", options::value(&uri)->default_value("qemu:///system")->value_name("URI"), "libvirt to connect to")
-        ("notes", options::value(&notes)->default_value("/run/lock/consent")->value_name("DIR"),
-         "folder of the notes that name who holds a guest's channel")
-        ("help", "this text")
-        ("version", "version and exit");
+    known.add_options()("uri", options::value(&uri)->default_value("qemu:///system")->value_name("URI"),
+                        "libvirt to connect to")(
+        "notes", options::value(&notes)->default_value("/run/lock/consent")->value_name("DIR"),
+        "folder of the notes that name who holds a guest's channel")("help", "this text")("version",
+                                                                                          "version and exit");
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, known), given);
     options::notify(given);

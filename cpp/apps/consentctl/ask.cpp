@@ -101,27 +101,28 @@ std::string worker_beside() {
 
 options::options_description known_options() {
     options::options_description known("Options");
-    known.add_options()
-        ("connect,c", options::value<std::string>()->default_value("qemu:///system")->value_name("URI"), "the host's libvirt")
-        ("host", options::value<std::string>()->default_value(host_name())->value_name("NAME"),
-         "the host's name; guests see it only hashed, as Nova's hostId")
-        ("source", options::value<std::string>()->default_value("")->value_name("NAME"),
-         "the host that the mover would come from; hashed likewise")
-        ("voter", options::value<std::vector<std::string>>()->value_name("UUID"), "ask this guest only; may be repeated")
-        ("exclude", options::value<std::vector<std::string>>()->value_name("UUID"), "do not ask this guest; may be repeated")
-        ("mover", options::value<std::string>()->value_name("UUID"),
-         "the guest that would come; never a voter, told to others as a pseudonym; default: made up")
-        ("vcpus", options::value<std::int64_t>()->default_value(1)->value_name("N"), "the mover's virtual processors")
-        ("memory-mib", options::value<std::int64_t>()->default_value(1024)->value_name("N"), "the mover's memory")
-        ("deadline", options::value<double>()->default_value(5.0, "5")->value_name("S"),
-         "seconds that a guest has to answer; 0.05 to 29; the round ends a second later at the latest")
-        ("silence", options::value<std::string>()->default_value("refuse")->value_name("WORD"),
-         "what a guest's silence counts as: refuse, or abstain")
-        ("json", "print JSON instead of a table")
-        ("progress", "tell on standard error what happens while it does; without it, only on a terminal")
-        ("worker", options::value<std::string>()->default_value(worker_beside(), "beside this program")->value_name("PATH"),
-         "the consent-worker to use")
-        ("help,h", "this text");
+    known.add_options()("connect,c", options::value<std::string>()->default_value("qemu:///system")->value_name("URI"),
+                        "the host's libvirt")(
+        "host", options::value<std::string>()->default_value(host_name())->value_name("NAME"),
+        "the host's name; guests see it only hashed, as Nova's hostId")(
+        "source", options::value<std::string>()->default_value("")->value_name("NAME"),
+        "the host that the mover would come from; hashed likewise")(
+        "voter", options::value<std::vector<std::string>>()->value_name("UUID"),
+        "ask this guest only; may be repeated")("exclude",
+                                                options::value<std::vector<std::string>>()->value_name("UUID"),
+                                                "do not ask this guest; may be repeated")(
+        "mover", options::value<std::string>()->value_name("UUID"),
+        "the guest that would come; never a voter, told to others as a pseudonym; default: made up")(
+        "vcpus", options::value<std::int64_t>()->default_value(1)->value_name("N"), "the mover's virtual processors")(
+        "memory-mib", options::value<std::int64_t>()->default_value(1024)->value_name("N"), "the mover's memory")(
+        "deadline", options::value<double>()->default_value(5.0, "5")->value_name("S"),
+        "seconds that a guest has to answer; 0.05 to 29; the round ends a second later at the latest")(
+        "silence", options::value<std::string>()->default_value("refuse")->value_name("WORD"),
+        "what a guest's silence counts as: refuse, or abstain")("json", "print JSON instead of a table")(
+        "progress", "tell on standard error what happens while it does; without it, only on a terminal")(
+        "worker",
+        options::value<std::string>()->default_value(worker_beside(), "beside this program")->value_name("PATH"),
+        "the consent-worker to use")("help,h", "this text");
     return known;
 }
 
@@ -148,7 +149,8 @@ std::vector<std::string> uuids(const options::variables_map& given, const char* 
 std::int64_t number(const options::variables_map& given, const char* name, std::int64_t most) {
     const auto value = given[name].as<std::int64_t>();
     if (value < 1 || value > most)
-        throw UsageError(std::string("--") + name + " must be 1 to " + std::to_string(most) + ", not " + std::to_string(value));
+        throw UsageError(std::string("--") + name + " must be 1 to " + std::to_string(most) + ", not " +
+                         std::to_string(value));
     return value;
 }
 
@@ -175,7 +177,8 @@ Wish wish_of(const options::variables_map& given) {
     voter_deadline = consent::milliseconds{std::lround(deadline_s * 1000.0)};
     wish.request.round_deadline = voter_deadline + finding;
     const auto& silence = given["silence"].as<std::string>();
-    if (silence != "refuse" && silence != "abstain") throw UsageError("--silence must be refuse or abstain, not " + silence);
+    if (silence != "refuse" && silence != "abstain")
+        throw UsageError("--silence must be refuse or abstain, not " + silence);
     wish.request.silence = silence == "refuse" ? consent::Silence::refuse : consent::Silence::abstain;
     return wish;
 }
@@ -185,7 +188,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler sets
 
 /// The first SIGINT or SIGTERM ends the round in order, the second one ends us.
 void heed_signals() {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int) { cancelled.store(true); };
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
@@ -210,7 +213,8 @@ int carry_out(const Wish& wish) {
     std::vector<consent::Voter> voters;
     const auto progress = [&](const consent::InquiryEvent& event) {
         if (const auto* identified = std::get_if<consent::VotersIdentified>(&event)) voters = identified->voters;
-        if (wish.progress) std::cerr << describe(event, voters) << std::endl;  // NOLINT(performance-avoid-endl): seen now
+        if (wish.progress)
+            std::cerr << describe(event, voters) << std::endl;  // NOLINT(performance-avoid-endl): seen now
     };
     const auto report = runner.run(wish.request, progress, &cancelled);
     (wish.json ? print_json : print_table)(std::cout, report, wish.occasion);
@@ -225,9 +229,7 @@ int ask(const Arguments& arguments) {
     try {
         options::store(options::command_line_parser(arguments).options(known).positional({}).run(), given);
         options::notify(given);
-    } catch (const options::error& error) {
-        throw UsageError(error.what());
-    }
+    } catch (const options::error& error) { throw UsageError(error.what()); }
     if (given.count("help") != 0) {
         std::cout << introduction << known << lesson;
         return consented;

@@ -25,7 +25,7 @@ using PseudonymKey = std::array<unsigned char, 32>;
 [[nodiscard]] std::string host_id(std::string_view project, std::string_view host);
 
 /// What this voter is asked. The mover's UUID only to a voter of its own project (both known and equal) and to the mover.
-[[nodiscard]] wire::Request disclose(const Subject& subject, const Voter& voter, const PseudonymKey& key, std::string id,
-                                     std::uint32_t deadline_ms);
+[[nodiscard]] wire::Request disclose(const Subject& subject, const Voter& voter, const PseudonymKey& key,
+                                     std::string id, std::uint32_t deadline_ms);
 
 }  // namespace consent

@@ -23,17 +23,17 @@ class PolicyError : public std::runtime_error {
   public:
     PolicyError(std::string file, int line, int column, std::string field, std::string problem, std::string remedy);
     std::string file;
-    int line = 0;        ///< from 1; 0 when the fault has no place (file missing, too large)
-    int column = 0;      ///< from 1; 0 likewise
-    std::string field;   ///< dotted path, empty for the file as a whole
+    int line = 0;       ///< from 1; 0 when the fault has no place (file missing, too large)
+    int column = 0;     ///< from 1; 0 likewise
+    std::string field;  ///< dotted path, empty for the file as a whole
     std::string problem;
     std::string remedy;
 };
 
 /// One side of a hypervisor's own voice.
 struct Voice {
-    Answer answer = Answer::consent;   ///< consent or refuse
-    std::string because;               ///< at most wire::max_because characters
+    Answer answer = Answer::consent;  ///< consent or refuse
+    std::string because;              ///< at most wire::max_because characters
 };
 
 /// /etc/nova/consent.d/host.yaml. What is not set leaves nova.conf's word.
@@ -49,14 +49,14 @@ struct HostPolicy {
 
 /// An application in the guest that is asked.
 struct Application {
-    std::string name;                   ///< for the log and for `because`
-    std::vector<std::string> command;   ///< argv; command[0] an absolute path
-    milliseconds timeout{2000};         ///< 1 ms to 30 s
+    std::string name;                  ///< for the log and for `because`
+    std::vector<std::string> command;  ///< argv; command[0] an absolute path
+    milliseconds timeout{2000};        ///< 1 ms to 30 s
 };
 
 /// The guest's policy: consent-agent's file and its drop-in folder.
 struct AgentPolicy {
-    Answer answer = Answer::consent;    ///< the default answer
+    Answer answer = Answer::consent;  ///< the default answer
     std::string because;
     std::vector<Application> applications;  ///< at most 32
 };

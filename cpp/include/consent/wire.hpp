@@ -18,22 +18,22 @@
 namespace consent::wire {
 
 inline constexpr int version = 1;
-inline constexpr std::size_t max_line = 64 * 1024;      ///< bytes, without the newline
-inline constexpr std::size_t max_depth = 16;            ///< levels of nesting in one line
-inline constexpr std::size_t max_because = 200;         ///< printable characters (code points) shown of a reason
-inline constexpr std::size_t request_id_length = 32;    ///< lower-case hex digits: 128 random bits
+inline constexpr std::size_t max_line = 64 * 1024;    ///< bytes, without the newline
+inline constexpr std::size_t max_depth = 16;          ///< levels of nesting in one line
+inline constexpr std::size_t max_because = 200;       ///< printable characters (code points) shown of a reason
+inline constexpr std::size_t request_id_length = 32;  ///< lower-case hex digits: 128 random bits
 inline constexpr std::string_view channel_name = "org.openstack.consent.0";
 
 /// What a guest is asked. What it must not learn is left out by whoever fills this in (see disclosure.hpp).
 struct Request {
-    std::string id;           ///< request_id_length hex digits, fresh for each voter of each round
-    std::string operation;    ///< "live-migration"
+    std::string id;                         ///< request_id_length hex digits, fresh for each voter of each round
+    std::string operation;                  ///< "live-migration"
     VoterKind role = VoterKind::neighbour;  ///< neighbour or mover: why this guest is asked
-    std::string mover;        ///< the mover's pseudonym, or its UUID to a guest of its own project
+    std::string mover;                      ///< the mover's pseudonym, or its UUID to a guest of its own project
     std::uint32_t vcpus = 0;
     std::uint64_t memory_mib = 0;
-    std::string source;       ///< hashed for the voter's project, as Nova's hostId is
-    std::string site;         ///< hashed likewise
+    std::string source;             ///< hashed for the voter's project, as Nova's hostId is
+    std::string site;               ///< hashed likewise
     std::uint32_t deadline_ms = 0;  ///< how long an answer is of use, from now
 
     friend bool operator==(const Request&, const Request&) = default;
@@ -43,7 +43,7 @@ struct Request {
 struct Reply {
     std::string id;
     Answer answer = Answer::abstain;
-    std::string because;      ///< cleaned: at most max_because printable characters, control characters escaped
+    std::string because;  ///< cleaned: at most max_because printable characters, control characters escaped
 
     friend bool operator==(const Reply&, const Reply&) = default;
 };
@@ -57,19 +57,28 @@ struct Withdraw {
 /// Which versions the sender speaks. Sent by an agent when it opens the channel, and by either in answer to a version
 /// that it does not speak.
 struct Hello {
-    std::vector<int> versions;   ///< at most 16
-    std::string software;        ///< name/version, cleaned, at most 64 characters
+    std::vector<int> versions;  ///< at most 16
+    std::string software;       ///< name/version, cleaned, at most 64 characters
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 /// Why a line is no message. Never a consent.
 enum class Fault : std::uint8_t {
-    too_long, too_deep, not_utf8, not_json, not_an_object, unknown_version, unknown_type, missing_field, bad_field,
+    too_long,
+    too_deep,
+    not_utf8,
+    not_json,
+    not_an_object,
+    unknown_version,
+    unknown_type,
+    missing_field,
+    bad_field,
 };
 
 struct Malformed {
     Fault fault = Fault::not_json;
-    std::string detail;          ///< one printable line for the log, at most 200 characters; quotes no more than 40 of the input
+    std::string
+        detail;  ///< one printable line for the log, at most 200 characters; quotes no more than 40 of the input
     friend bool operator==(const Malformed&, const Malformed&) = default;
 };
 

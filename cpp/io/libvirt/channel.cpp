@@ -13,10 +13,10 @@
 namespace consent {
 namespace {
 
-constexpr std::size_t slice = 4096;               ///< bytes parsed before the bounds are looked at again
-constexpr milliseconds first_retry{20};           ///< of a held channel
+constexpr std::size_t slice = 4096;      ///< bytes parsed before the bounds are looked at again
+constexpr milliseconds first_retry{20};  ///< of a held channel
 constexpr milliseconds last_retry{200};
-constexpr milliseconds verify_interval{100};      ///< QEMU's socket closes a moment before libvirt calls a domain inactive
+constexpr milliseconds verify_interval{100};  ///< QEMU's socket closes a moment before libvirt calls a domain inactive
 constexpr int verify_attempts = 5;
 constexpr std::string_view software = "consent-worker/0.1.0";
 
@@ -81,7 +81,8 @@ std::string Channel::account(const std::string& id) const {
     const std::size_t lines = lines_ - found->second.lines_before;
     if (bytes == 0) return "it sent nothing";
     if (lines == 0) return "it sent " + std::to_string(bytes) + " bytes and no complete line";
-    std::string text = "it sent " + std::to_string(lines) + (lines == 1 ? " line" : " lines") + ", none an answer to this request";
+    std::string text =
+        "it sent " + std::to_string(lines) + (lines == 1 ? " line" : " lines") + ", none an answer to this request";
     if (!last_useless_.empty()) text += "; the last: " + last_useless_;
     return text;
 }
@@ -129,8 +130,9 @@ void Channel::open() {
             if (outcome.domain) {
                 outcome.stream = own(virStreamNew(connection.get(), VIR_STREAM_NONBLOCK));
                 // Never VIR_DOMAIN_CHANNEL_FORCE: whoever reads there now would go deaf without knowing.
-                if (outcome.stream && virDomainOpenChannel(outcome.domain.get(), std::string(wire::channel_name).c_str(),
-                                                           outcome.stream.get(), 0) == 0)
+                if (outcome.stream &&
+                    virDomainOpenChannel(outcome.domain.get(), std::string(wire::channel_name).c_str(),
+                                         outcome.stream.get(), 0) == 0)
                     return outcome;
             }
             outcome.error = LibvirtError::last();
@@ -183,7 +185,8 @@ void Channel::opened(std::uint64_t attempt, const Outcome& outcome) {
     hellos_ = 0;
     useless_bytes_ = useless_lines_ = unanswered_bytes_ = 0;
     answers_ = true;
-    auto* self = new std::weak_ptr<Channel>(weak_from_this());  // NOLINT(cppcoreguidelines-owning-memory): libvirt's now
+    auto* self =
+        new std::weak_ptr<Channel>(weak_from_this());  // NOLINT(cppcoreguidelines-owning-memory): libvirt's now
     const int added = virStreamEventAddCallback(
         stream_.get(), VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP,
         [](virStreamPtr /*stream*/, int events, void* opaque) {
@@ -254,7 +257,8 @@ void Channel::broke(const std::string& why) {
 
 /// Finds out whether the guest still runs: one that has left has no stake, one that only fell silent has.
 void Channel::verify(const std::string& why, int attempts) {
-    if (std::none_of(asks_.begin(), asks_.end(), [](const auto& entry) { return entry.second.lost; }) || !domain_) return;
+    if (std::none_of(asks_.begin(), asks_.end(), [](const auto& entry) { return entry.second.lost; }) || !domain_)
+        return;
     services_.calls.run(
         [domain = domain_] {
             const int active = virDomainIsActive(domain.get());
@@ -356,7 +360,8 @@ void Channel::take(const wire::Reply& reply) {
 
 void Channel::take(const wire::Withdraw& withdraw) {
     const auto found = asks_.find(withdraw.id);
-    if (found == asks_.end() || !std::exchange(found->second.consented, false)) return useless("a withdrawal of no consent");
+    if (found == asks_.end() || !std::exchange(found->second.consented, false))
+        return useless("a withdrawal of no consent");
     found->second.listener(withdraw);
     useless("a withdrawal");
 }
@@ -374,7 +379,8 @@ void Channel::take(const wire::Hello& hello) {
 void Channel::useless(std::string what) {
     if (!what.empty()) last_useless_ = std::move(what);
     if (++useless_lines_ <= max_useless_lines) return;
-    give_up("it sent more than " + std::to_string(max_useless_lines) + " lines without an answer; the last: " + last_useless_);
+    give_up("it sent more than " + std::to_string(max_useless_lines) +
+            " lines without an answer; the last: " + last_useless_);
 }
 
 /// Says what is spoken here, a few times at most: two sides that greet each other must not go on for ever.

@@ -20,11 +20,12 @@
 
 namespace consent {
 
-inline constexpr std::size_t max_useless_bytes = 1024 * 1024;  ///< from a guest since its last answer
-inline constexpr std::size_t max_useless_lines = 256;          ///< likewise
+inline constexpr std::size_t max_useless_bytes = 1024 * 1024;    ///< from a guest since its last answer
+inline constexpr std::size_t max_useless_lines = 256;            ///< likewise
 inline constexpr std::size_t max_unanswered_bytes = 256 * 1024;  ///< to a guest since its last answer
-inline constexpr int max_hellos = 4;                           ///< that we send on one open channel
-inline constexpr milliseconds linger{2000};  ///< how long an unused channel stays open, so that a burst of rounds shares it
+inline constexpr int max_hellos = 4;                             ///< that we send on one open channel
+inline constexpr milliseconds linger{
+    2000};  ///< how long an unused channel stays open, so that a burst of rounds shares it
 
 /// A guest's channel. All of it in the loop's thread; nothing blocks.
 class Channel : public std::enable_shared_from_this<Channel> {
@@ -35,8 +36,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
         Connection& connection;
         const HolderNotes& notes;
     };
-    struct Silent { std::string why; };  ///< the channel is gone though the guest runs, or a bound was passed
-    struct Left { std::string why; };    ///< the guest does not run here any more, says libvirt
+    struct Silent {
+        std::string why;
+    };  ///< the channel is gone though the guest runs, or a bound was passed
+    struct Left {
+        std::string why;
+    };  ///< the guest does not run here any more, says libvirt
     /// What becomes of a request: one of Reply, Silent, Left; a Withdraw after a Reply that consented, once.
     using Heard = std::variant<wire::Reply, wire::Withdraw, Silent, Left>;
     using Listener = std::function<void(const Heard&)>;
@@ -112,7 +117,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     State state_ = State::closed;
     DomainHandle domain_;
     StreamHandle stream_;
-    std::uint64_t attempt_ = 0;   ///< numbers openings: what an earlier one brings is stale
+    std::uint64_t attempt_ = 0;  ///< numbers openings: what an earlier one brings is stale
     std::size_t users_ = 0;
     std::unordered_map<std::string, Ask> asks_;
     EventLoop::Timer timer_ = 0;  ///< of lingering, or of the next try at a held channel
@@ -122,14 +127,14 @@ class Channel : public std::enable_shared_from_this<Channel> {
     wire::LineReader reader_;
     std::string outgoing_;
     bool watches_writable_ = false;
-    bool answers_ = true;         ///< it answered the last request that ended
+    bool answers_ = true;  ///< it answered the last request that ended
     int hellos_ = 0;
-    std::size_t bytes_ = 0;       ///< ever received
+    std::size_t bytes_ = 0;  ///< ever received
     std::size_t lines_ = 0;
     std::size_t useless_bytes_ = 0;
     std::size_t useless_lines_ = 0;
     std::size_t unanswered_bytes_ = 0;
-    std::string last_useless_;    ///< of the lines that were no answer
+    std::string last_useless_;  ///< of the lines that were no answer
 };
 
 }  // namespace consent

@@ -39,11 +39,15 @@ void watch(virConnectPtr connection, EventLoop& loop, std::function<void(int)> c
 }  // namespace
 
 DomainHandle own(virDomainPtr domain) {
-    return {domain, [](virDomainPtr d) { if (d != nullptr) virDomainFree(d); }};
+    return {domain, [](virDomainPtr d) {
+                if (d != nullptr) virDomainFree(d);
+            }};
 }
 
 StreamHandle own(virStreamPtr stream) {
-    return {stream, [](virStreamPtr s) { if (s != nullptr) virStreamFree(s); }};
+    return {stream, [](virStreamPtr s) {
+                if (s != nullptr) virStreamFree(s);
+            }};
 }
 
 LibvirtError LibvirtError::last() {
@@ -122,7 +126,8 @@ void Connection::lose(const std::string& why) {
     trouble_ = why;
     log().warn("{}: {}", uri_, why);
     // On a thread: both may ask libvirtd a last thing.
-    calls_.run([gone = std::exchange(current_, nullptr)] { virConnectUnregisterCloseCallback(gone.get(), &Watch::call); });
+    calls_.run(
+        [gone = std::exchange(current_, nullptr)] { virConnectUnregisterCloseCallback(gone.get(), &Watch::call); });
     if (lost_) lost_();
 }
 

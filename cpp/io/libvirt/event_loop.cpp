@@ -22,9 +22,7 @@ struct EventLoop::Watched {
         auto& self = *static_cast<Watched*>(opaque);
         try {
             self.readable();
-        } catch (...) {
-            self.loop->failed_ = std::current_exception();
-        }
+        } catch (...) { self.loop->failed_ = std::current_exception(); }
     }
     static void free(void* opaque) { delete static_cast<Watched*>(opaque); }  // NOLINT(cppcoreguidelines-owning-memory)
 };
@@ -40,9 +38,7 @@ EventLoop::EventLoop() {
             auto& self = *static_cast<EventLoop*>(opaque);
             try {
                 self.run_timers();
-            } catch (...) {
-                self.failed_ = std::current_exception();
-            }
+            } catch (...) { self.failed_ = std::current_exception(); }
         },
         this, nullptr);
     if (timeout_ < 0) throw std::runtime_error("libvirt's event loop takes no timer");
@@ -81,7 +77,9 @@ void EventLoop::run_posted() {
     for (Work& work : batch) work();
 }
 
-TimePoint EventLoop::now() const { return std::chrono::time_point_cast<milliseconds>(std::chrono::steady_clock::now()); }
+TimePoint EventLoop::now() const {
+    return std::chrono::time_point_cast<milliseconds>(std::chrono::steady_clock::now());
+}
 
 EventLoop::Timer EventLoop::at(TimePoint when, Work work) {
     const Timer timer = ++last_timer_;

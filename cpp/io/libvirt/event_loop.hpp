@@ -58,7 +58,7 @@ class EventLoop {
     std::unordered_map<Timer, TimePoint> times_;
     std::exception_ptr failed_;  ///< libvirt's C code must not be unwound through
     std::mutex mutex_;
-    std::deque<Work> posted_;    ///< guarded by mutex_
+    std::deque<Work> posted_;  ///< guarded by mutex_
 };
 
 }  // namespace consent

@@ -42,7 +42,8 @@ std::optional<Guest> read_guest(std::string_view xml) {
     if (guest.id.empty() || guest.id.size() > max_name) return std::nullopt;
     guest.name = std::string(domain.child("name").text().get()).substr(0, max_name);
     const auto instance = child_in_any_namespace(domain.child("metadata"), "instance");
-    guest.project = child_in_any_namespace(child_in_any_namespace(instance, "owner"), "project").attribute("uuid").value();
+    guest.project =
+        child_in_any_namespace(child_in_any_namespace(instance, "owner"), "project").attribute("uuid").value();
     if (guest.project.size() > max_name) guest.project.clear();
     guest.connected = is_connected(domain.child("devices"));
     return guest;

@@ -14,9 +14,9 @@ namespace consent {
 inline constexpr std::size_t max_domain_xml = 4 * 1024 * 1024;  ///< bytes
 
 struct Guest {
-    std::string id;       ///< domain UUID
-    std::string name;     ///< at most 255 bytes
-    std::string project;  ///< owner's project; empty when the XML names none
+    std::string id;          ///< domain UUID
+    std::string name;        ///< at most 255 bytes
+    std::string project;     ///< owner's project; empty when the XML names none
     bool connected = false;  ///< an agent has org.openstack.consent.0 open
 };
 

@@ -21,7 +21,8 @@ constexpr std::size_t max_note = 100;
 
 }  // namespace
 
-HolderNotes::HolderNotes(std::string folder, std::string holder) : folder_(std::move(folder)), holder_(std::move(holder)) {
+HolderNotes::HolderNotes(std::string folder, std::string holder)
+    : folder_(std::move(folder)), holder_(std::move(holder)) {
     if (::mkdir(folder_.c_str(), 01777) == 0) ::chmod(folder_.c_str(), 01777);  // whatever the umask took away
 }
 
@@ -41,7 +42,7 @@ std::string HolderNotes::read(const std::string& guest) const {
     const int fd = ::open(path(guest).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return {};
     std::array<char, max_note> text{};
-    struct stat file{};
+    struct stat file {};
     ssize_t length = 0;
     if (::fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) length = ::read(fd, text.data(), text.size());
     ::close(fd);
@@ -53,7 +54,8 @@ std::string HolderNotes::read(const std::string& guest) const {
     auto program = note.substr(static_cast<std::size_t>(end - note.data()));
     while (!program.empty() && (program.front() == ' ' || program.front() == '\n')) program.remove_prefix(1);
     while (!program.empty() && program.back() == '\n') program.remove_suffix(1);
-    return wire::clean("pid " + std::to_string(pid) + (program.empty() ? "" : " (" + std::string(program) + ")"), max_note);
+    return wire::clean("pid " + std::to_string(pid) + (program.empty() ? "" : " (" + std::string(program) + ")"),
+                       max_note);
 }
 
 std::string HolderNotes::parent_process() {

@@ -41,7 +41,8 @@ std::string new_request_id() {
 /// What libvirt knows of a guest that has not answered. Blocks.
 std::string condition(const DomainHandle& domain) {
     int state = 0;
-    if (virDomainGetState(domain.get(), &state, nullptr, 0) == 0 && state == VIR_DOMAIN_PAUSED) return "the guest is paused";
+    if (virDomainGetState(domain.get(), &state, nullptr, 0) == 0 && state == VIR_DOMAIN_PAUSED)
+        return "the guest is paused";
     const std::unique_ptr<char, decltype(&::free)> xml(virDomainGetXMLDesc(domain.get(), 0), &::free);
     const auto guest = xml ? read_guest(xml.get()) : std::nullopt;
     return guest && !guest->connected ? "no agent has its channel open any more" : "";
@@ -58,7 +59,7 @@ class Inquiries::Round {
     struct Seat {
         Voter voter;
         std::shared_ptr<Channel> channel;
-        DomainHandle domain;    ///< of the connection that it was identified on
+        DomainHandle domain;  ///< of the connection that it was identified on
         std::string request;
         bool owes = false;
         std::string condition;  ///< what libvirt knows of a late one: why it may not answer; empty: nothing
@@ -85,7 +86,11 @@ class Inquiries::Round {
 };
 
 Inquiries::Inquiries(EventLoop& loop, BlockingCalls& calls, std::string uri, const HolderNotes& notes, Say say)
-    : loop_(loop), calls_(calls), connection_(loop, calls, std::move(uri)), notes_(notes), survey_(calls, connection_),
+    : loop_(loop),
+      calls_(calls),
+      connection_(loop, calls, std::move(uri)),
+      notes_(notes),
+      survey_(calls, connection_),
       say_(std::move(say)) {
     // Until the parent gives one: pseudonyms that nobody can foresee.
     if (::getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
@@ -134,7 +139,8 @@ void Inquiries::begin(const Inquiry& inquiry) {
 
 void Inquiries::found(Round& round, const Guest& guest, const DomainHandle& domain) {
     if (round.phase != Round::Phase::identifying || !guest.connected) return;
-    if (std::any_of(round.seats.begin(), round.seats.end(), [&](const Round::Seat& seat) { return seat.voter.id == guest.id; }))
+    if (std::any_of(round.seats.begin(), round.seats.end(),
+                    [&](const Round::Seat& seat) { return seat.voter.id == guest.id; }))
         return;  // read a second time, after libvirtd went away
     if (round.seats.size() >= lines::max_voters) {
         fail(round, "limit", "more than " + std::to_string(lines::max_voters) + " voters");
@@ -188,11 +194,10 @@ void Inquiries::request(Round& round) {
         seat.request = new_request_id();
         log().info("round {} asks guest {} ({}) in request {}", round.inquiry.round, seat.voter.name, seat.voter.id,
                    seat.request);
-        const auto told = disclose(round.inquiry.subject, seat.voter, key_, seat.request,
-                                   static_cast<std::uint32_t>(limit.count()));
-        seat.channel->ask(seat.request, wire::serialise(told), [this, r = &round, i](const Channel::Heard& what) {
-            heard(*r, i, what);
-        });
+        const auto told =
+            disclose(round.inquiry.subject, seat.voter, key_, seat.request, static_cast<std::uint32_t>(limit.count()));
+        seat.channel->ask(seat.request, wire::serialise(told),
+                          [this, r = &round, i](const Channel::Heard& what) { heard(*r, i, what); });
     }
 }
 
@@ -299,8 +304,7 @@ void Inquiries::tell(const Round& round, InquiryEvent event) {
 
 std::shared_ptr<Channel> Inquiries::channel(const std::string& guest) {
     auto& channel = channels_[guest];
-    if (!channel)
-        channel = std::make_shared<Channel>(Channel::Services{loop_, calls_, connection_, notes_}, guest);
+    if (!channel) channel = std::make_shared<Channel>(Channel::Services{loop_, calls_, connection_, notes_}, guest);
     return channel;
 }
 

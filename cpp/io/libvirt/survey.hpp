@@ -20,10 +20,11 @@ namespace consent {
 class Survey {
   public:
     struct Interest {
-        std::weak_ptr<void> owner;                        ///< once it is gone nothing is called any more
-        std::function<bool(const std::string&)> wants;    ///< by UUID, before anything is read of the domain
-        std::function<void(const Guest&, const DomainHandle&)> found;  ///< each guest wanted, as it is read, in no order
-        std::function<void(const std::string&)> done;     ///< once; why it failed, or empty
+        std::weak_ptr<void> owner;                      ///< once it is gone nothing is called any more
+        std::function<bool(const std::string&)> wants;  ///< by UUID, before anything is read of the domain
+        std::function<void(const Guest&, const DomainHandle&)>
+            found;                                     ///< each guest wanted, as it is read, in no order
+        std::function<void(const std::string&)> done;  ///< once; why it failed, or empty
     };
 
     Survey(BlockingCalls& calls, Connection& connection) : calls_(calls), connection_(connection) {}

@@ -67,7 +67,9 @@ class Fd {
     int fd_ = -1;
 };
 
-struct Pipe { Fd reads, writes; };
+struct Pipe {
+    Fd reads, writes;
+};
 
 /// Both ends above 2, so that a daemon without standard streams does not get them mixed up when the child's are set.
 std::optional<Pipe> make_pipe() {
@@ -82,9 +84,7 @@ std::optional<Pipe> make_pipe() {
 
 void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
-bool is_code_known(const std::string& code) {
-    return code == "libvirt" || code == "limit" || code == "internal";
-}
+bool is_code_known(const std::string& code) { return code == "libvirt" || code == "limit" || code == "internal"; }
 
 }  // namespace
 
@@ -92,7 +92,9 @@ bool is_code_known(const std::string& code) {
 class VotersWorker::Round {
   public:
     enum class Phase { identifying, identified, requesting, ended };
-    struct Ballot { bool done = false, consented = false; };
+    struct Ballot {
+        bool done = false, consented = false;
+    };
 
     std::string id;
     Phase phase = Phase::identifying;
@@ -103,7 +105,7 @@ class VotersWorker::Round {
     std::deque<InquiryEvent> events;  ///< bounded: the worker may say two things of a voter, one of a round
     bool failed = false;
     std::condition_variable changed;
-    std::shared_ptr<Child> child;     ///< who asks; none once it is over
+    std::shared_ptr<Child> child;  ///< who asks; none once it is over
 
     void fail(std::string code, std::string why) {
         due.reset();
@@ -167,12 +169,12 @@ const char* VotersWorker::Round::take(InquiryEvent event) {
 /// One worker process, or the attempt to start it. Fields are guarded by Desk::mutex but for those of its own thread.
 class VotersWorker::Child {
   public:
-    Fd wake;                     ///< eventfd: there is something in outbox, an earlier due, or `closing` is set
+    Fd wake;  ///< eventfd: there is something in outbox, an earlier due, or `closing` is set
     pid_t pid = 0;
     std::string outbox;
     std::unordered_map<std::string, std::shared_ptr<Round>> rounds;
     bool closing = false;
-    bool over = false;           ///< its thread touches nothing any more and can be joined at once
+    bool over = false;  ///< its thread touches nothing any more and can be joined at once
     std::thread thread;
 
     void nudge() const {
@@ -217,7 +219,10 @@ class VotersWorker::Desk : public std::enable_shared_from_this<Desk> {
     std::shared_ptr<Child> living_child();
     void bury();
     void supervise(const std::shared_ptr<Child>& child);
-    struct End { const char* code; std::string why; };
+    struct End {
+        const char* code;
+        std::string why;
+    };
     End converse(Child& child);
     std::optional<End> spawn(Child& child);
     std::optional<End> hear(Child& child, lines::LineCutter& cutter);
@@ -338,9 +343,7 @@ void VotersWorker::Desk::supervise(const std::shared_ptr<Child>& child) {
     End end{"worker_lost", {}};
     try {
         end = converse(*child);
-    } catch (const std::exception& error) {
-        end = {"internal", error.what()};
-    }
+    } catch (const std::exception& error) { end = {"internal", error.what()}; }
     // Whoever waits is told before the process is waited for: a process in uninterruptible sleep dies late.
     std::unique_lock lock(mutex);
     if (child_ == child) former_.push_back(std::exchange(child_, nullptr));
@@ -445,7 +448,8 @@ VotersWorker::Desk::End VotersWorker::Desk::converse(Child& child) {
             if (auto end = hear(child, cutter)) return *end;
         if (polled[2].revents != 0) {
             const std::lock_guard lock(mutex);  // the pipe does not block
-            const auto put = ::write(child.in.get(), child.outbox.data(), std::min<std::size_t>(child.outbox.size(), 65536));
+            const auto put =
+                ::write(child.in.get(), child.outbox.data(), std::min<std::size_t>(child.outbox.size(), 65536));
             if (put > 0) child.outbox.erase(0, static_cast<std::size_t>(put));
             if (put < 0 && errno != EAGAIN && errno != EINTR) child.outbox.clear();  // dead: its output's end tells
         }
@@ -469,7 +473,9 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::hear(Child& child, li
 }
 
 std::optional<VotersWorker::Desk::End> VotersWorker::Desk::obey(Child& child, const std::string& line) {
-    const auto broken = [](const std::string& why) { return End{"worker_protocol", "the worker broke its protocol: " + why}; };
+    const auto broken = [](const std::string& why) {
+        return End{"worker_protocol", "the worker broke its protocol: " + why};
+    };
     auto read = lines::read_report(line);
     if (const auto* fault = std::get_if<lines::Broken>(&read)) return broken(fault->why);
     auto& report = std::get<lines::Report>(read);
@@ -483,7 +489,7 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::obey(Child& child, co
     }
     if (!child.ready) return broken("it spoke before it was ready");
     const std::string& id = std::holds_alternative<lines::Told>(report) ? std::get<lines::Told>(report).round
-                                                                       : std::get<lines::Ended>(report).round;
+                                                                        : std::get<lines::Ended>(report).round;
     const auto found = child.rounds.find(id);
     if (found == child.rounds.end()) return broken("it spoke of a round that is not under way");
     Round& round = *found->second;
@@ -500,7 +506,8 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::obey(Child& child, co
 /// What a caller holds of a round.
 class VotersWorker::OpenVoices final : public Voices {
   public:
-    OpenVoices(std::shared_ptr<Desk> desk, std::shared_ptr<Round> round) : desk_(std::move(desk)), round_(std::move(round)) {}
+    OpenVoices(std::shared_ptr<Desk> desk, std::shared_ptr<Round> round)
+        : desk_(std::move(desk)), round_(std::move(round)) {}
     ~OpenVoices() override {
         if (desk_->owner == ::getpid()) {
             desk_->end(round_);

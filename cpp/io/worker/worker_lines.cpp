@@ -24,9 +24,7 @@ struct Overloaded : Handlers... {
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
-std::string as_line(const json& object) {
-    return object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-}
+std::string as_line(const json& object) { return object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n'; }
 
 json parse_object(std::string_view line) {
     if (line.size() > max_line) throw Fault("longer than a line may be");
@@ -170,7 +168,9 @@ json to_json(const std::string& round, const InquiryEvent& event) {
                    [&](const VoterLeft& e) {
                        object.update({{"event", "left"}, {"voter", e.voter}, {"why", e.why}});
                    },
-                   [&](const VoterWithdrew& e) { object.update({{"event", "withdrawn"}, {"voter", e.voter}}); },
+                   [&](const VoterWithdrew& e) {
+                       object.update({{"event", "withdrawn"}, {"voter", e.voter}});
+                   },
                    [&](const InquiryFailed& e) {
                        object.update({{"event", "failed"}, {"code", e.code}, {"why", e.why}});
                    },
@@ -209,7 +209,8 @@ Report report_of(const json& object) {
     const auto told = [&](InquiryEvent what) -> Report { return Told{std::move(round), std::move(what)}; };
     if (event == "identified") return told(identified_of(object));
     if (event == "answered")
-        return told(VoterAnswered{voter_of(object), word(object, "answer", answers), text(object, "because", max_text)});
+        return told(
+            VoterAnswered{voter_of(object), word(object, "answer", answers), text(object, "because", max_text)});
     if (event == "silent") return told(VoterFellSilent{voter_of(object), text(object, "why", max_text)});
     if (event == "left") return told(VoterLeft{voter_of(object), text(object, "why", max_text)});
     if (event == "withdrawn") return told(VoterWithdrew{voter_of(object)});
@@ -255,40 +256,44 @@ Order order_of(const json& object) {
 }  // namespace
 
 std::string write(const Order& order) {
-    return as_line(std::visit(
-        Overloaded{
-            [](const Key& o) -> json { return {{"op", "key"}, {"key", to_hex(o.bytes)}}; },
-            [](const Identify& o) -> json { return to_json(o.inquiry); },
-            [](const Request& o) -> json { return {{"op", "request"}, {"round", o.round}}; },
-            [](const End& o) -> json { return {{"op", "end"}, {"round", o.round}}; },
-        },
-        order));
+    return as_line(std::visit(Overloaded{
+                                  [](const Key& o) -> json {
+                                      return {{"op", "key"}, {"key", to_hex(o.bytes)}};
+                                  },
+                                  [](const Identify& o) -> json { return to_json(o.inquiry); },
+                                  [](const Request& o) -> json {
+                                      return {{"op", "request"}, {"round", o.round}};
+                                  },
+                                  [](const End& o) -> json {
+                                      return {{"op", "end"}, {"round", o.round}};
+                                  },
+                              },
+                              order));
 }
 
 std::string write(const Report& report) {
-    return as_line(std::visit(
-        Overloaded{
-            [](const Ready& r) -> json { return {{"event", "ready"}, {"version", r.version}, {"pid", r.pid}}; },
-            [](const Told& r) -> json { return to_json(r.round, r.event); },
-            [](const Ended& r) -> json { return {{"event", "ended"}, {"round", r.round}}; },
-        },
-        report));
+    return as_line(std::visit(Overloaded{
+                                  [](const Ready& r) -> json {
+                                      return {{"event", "ready"}, {"version", r.version}, {"pid", r.pid}};
+                                  },
+                                  [](const Told& r) -> json { return to_json(r.round, r.event); },
+                                  [](const Ended& r) -> json {
+                                      return {{"event", "ended"}, {"round", r.round}};
+                                  },
+                              },
+                              report));
 }
 
 std::variant<Order, Broken> read_order(std::string_view line) {
     try {
         return order_of(parse_object(line));
-    } catch (const Fault& fault) {
-        return Broken{fault.what()};
-    }
+    } catch (const Fault& fault) { return Broken{fault.what()}; }
 }
 
 std::variant<Report, Broken> read_report(std::string_view line) {
     try {
         return report_of(parse_object(line));
-    } catch (const Fault& fault) {
-        return Broken{fault.what()};
-    }
+    } catch (const Fault& fault) { return Broken{fault.what()}; }
 }
 
 bool LineCutter::feed(std::string_view bytes, std::vector<std::string>& lines) {

@@ -32,20 +32,38 @@ inline constexpr milliseconds max_deadline{60000};
 }
 
 // To the worker.
-struct Key { std::array<unsigned char, 32> bytes{}; };  ///< of the pseudonyms (disclosure.hpp); before any round
-struct Identify { Inquiry inquiry; };
-struct Request { std::string round; };
-struct End { std::string round; };
+struct Key {
+    std::array<unsigned char, 32> bytes{};
+};  ///< of the pseudonyms (disclosure.hpp); before any round
+struct Identify {
+    Inquiry inquiry;
+};
+struct Request {
+    std::string round;
+};
+struct End {
+    std::string round;
+};
 using Order = std::variant<Key, Identify, Request, End>;
 
 // From the worker.
-struct Ready { int version = 0; int pid = 0; };                   ///< its first line
-struct Told { std::string round; InquiryEvent event; };
-struct Ended { std::string round; };  ///< to each End: nothing more will be told of the round
+struct Ready {
+    int version = 0;
+    int pid = 0;
+};  ///< its first line
+struct Told {
+    std::string round;
+    InquiryEvent event;
+};
+struct Ended {
+    std::string round;
+};  ///< to each End: nothing more will be told of the round
 using Report = std::variant<Ready, Told, Ended>;
 
 /// Why a line is not one of these. One printable sentence.
-struct Broken { std::string why; };
+struct Broken {
+    std::string why;
+};
 
 /// One line with its newline; bytes that are not UTF-8 come out as U+FFFD. May exceed max_line: the writer must check,
 /// since only it can say what is to become of what cannot be told.

@@ -30,9 +30,7 @@ using Clock = std::chrono::steady_clock;
 /// Looks again and again at what gives no event to wait for (a file of another process, another's end).
 bool eventually(const std::function<bool()>& true_now) {
     for (const auto end = Clock::now() + patience; Clock::now() < end;) {
-        if (true_now()) {
-            return true;
-        }
+        if (true_now()) { return true; }
         ::usleep(5000);
     }
     return true_now();
@@ -47,16 +45,12 @@ bool readable(int fd) {
 pid_t spawn(const std::vector<std::string>& command, int error, bool output_too) {
     std::vector<std::string> words = command;
     std::vector<char*> argv;
-    for (std::string& word : words) {
-        argv.push_back(word.data());
-    }
+    for (std::string& word : words) { argv.push_back(word.data()); }
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO);
-    if (output_too) {
-        posix_spawn_file_actions_adddup2(&actions, error, STDOUT_FILENO);
-    }
+    if (output_too) { posix_spawn_file_actions_adddup2(&actions, error, STDOUT_FILENO); }
     pid_t pid = 0;
     const int result = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -120,13 +114,9 @@ void Child::await_log(const std::string& text) {
             return;
         }
         std::array<char, 65536> buffer;
-        if (Clock::now() > end || !readable(log_fd_)) {
-            break;
-        }
+        if (Clock::now() > end || !readable(log_fd_)) { break; }
         const ssize_t got = ::read(log_fd_, buffer.data(), buffer.size());
-        if (got <= 0) {
-            break;
-        }
+        if (got <= 0) { break; }
         log_.append(buffer.data(), static_cast<std::size_t>(got));
     }
     FAIL("\"" << text << "\" is not in the log:\n" << log_.substr(seen_));
@@ -142,7 +132,8 @@ int Child::stop() {
 }
 
 Agent::Agent(const Folder& folder, const std::string& channel)
-    : Child({CONSENT_AGENT, "--channel", channel, "--policy", folder.path() + "/policy.yaml", "--drop-in", folder.path() + "/conf.d"}) {
+    : Child({CONSENT_AGENT, "--channel", channel, "--policy", folder.path() + "/policy.yaml", "--drop-in",
+             folder.path() + "/conf.d"}) {
     await_log("started");
 }
 
@@ -153,9 +144,7 @@ void Agent::reload() {
 }
 
 End::~End() {
-    if (fd_ >= 0) {
-        ::close(fd_);
-    }
+    if (fd_ >= 0) { ::close(fd_); }
 }
 
 void End::send(const std::string& bytes) const {
@@ -172,17 +161,14 @@ wire::Message End::next() {
         lines_.clear();
         taken_ = 0;
         std::array<char, 4096> buffer;
-        if (!readable(fd_)) {
-            FAIL("nothing comes from the agent");
-        }
+        if (!readable(fd_)) { FAIL("nothing comes from the agent"); }
         const ssize_t got = ::read(fd_, buffer.data(), buffer.size());
-        if (got <= 0) {
-            FAIL("the agent has closed the channel");
-        }
+        if (got <= 0) { FAIL("the agent has closed the channel"); }
         reader_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got)), lines_);
     }
     const auto& line = lines_[taken_++];
-    return std::holds_alternative<std::string>(line) ? wire::parse(std::get<std::string>(line)) : std::get<wire::Malformed>(line);
+    return std::holds_alternative<std::string>(line) ? wire::parse(std::get<std::string>(line))
+                                                     : std::get<wire::Malformed>(line);
 }
 
 void End::forget() {
@@ -194,9 +180,7 @@ void End::forget() {
 wire::Reply End::reply() {
     for (;;) {
         const wire::Message message = next();
-        if (const auto* reply = std::get_if<wire::Reply>(&message)) {
-            return *reply;
-        }
+        if (const auto* reply = std::get_if<wire::Reply>(&message)) { return *reply; }
         REQUIRE(std::holds_alternative<wire::Hello>(message));
     }
 }
@@ -211,9 +195,7 @@ bool End::nothing_pending() {
     send("{\"v\":99}\n");
     // The hello of the start may still be unread: then two hellos come, and nothing else may.
     wire::Message message = next();
-    if (std::holds_alternative<wire::Hello>(message) && taken_ < lines_.size()) {
-        message = next();
-    }
+    if (std::holds_alternative<wire::Hello>(message) && taken_ < lines_.size()) { message = next(); }
     return std::holds_alternative<wire::Hello>(message);
 }
 
@@ -260,9 +242,7 @@ Terminal::~Terminal() {
 Outcome run(const Folder& folder, const std::string& arguments) {
     std::vector<std::string> command{CONSENT_AGENT};
     std::istringstream words(arguments);
-    for (std::string word; words >> word;) {
-        command.push_back(word);
-    }
+    for (std::string word; words >> word;) { command.push_back(word); }
     const std::string file = folder.path() + "/output";
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     REQUIRE(fd >= 0);
@@ -290,9 +270,7 @@ bool gone(pid_t pid) {
 int children(pid_t pid) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
     int count = 0;
-    for (std::string child; in >> child;) {
-        ++count;
-    }
+    for (std::string child; in >> child;) { ++count; }
     return count;
 }
 

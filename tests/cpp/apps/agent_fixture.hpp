@@ -18,7 +18,8 @@ namespace agent_test {
 
 inline constexpr std::chrono::seconds patience{30};
 #if defined(__SANITIZE_ADDRESS__)
-inline constexpr long max_anonymous_kb = 1024 * 1024;  // the sanitizer's own shadow memory; the bound is the plain build's
+inline constexpr long max_anonymous_kb =
+    1024 * 1024;  // the sanitizer's own shadow memory; the bound is the plain build's
 inline constexpr long max_resident_kb = 1024 * 1024;
 #else
 inline constexpr long max_anonymous_kb = 1024;

@@ -27,8 +27,9 @@ std::string id_of(int number) {
 }
 
 wire::Request request(int number, std::uint32_t deadline_ms = 10000) {
-    return {id_of(number), "live-migration", VoterKind::neighbour, "2ae27440a4873db5c4146a5deb8f1093", 4, 8192, std::string(56, 'a'),
-            std::string(56, 'b'), deadline_ms};
+    return {
+        id_of(number),        "live-migration",     VoterKind::neighbour, "2ae27440a4873db5c4146a5deb8f1093", 4, 8192,
+        std::string(56, 'a'), std::string(56, 'b'), deadline_ms};
 }
 
 /// A command that runs a line of shell.
@@ -42,9 +43,7 @@ std::string application(const std::string& name, const std::string& line, const 
 long memory_kb(pid_t pid, const std::string& field) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(in, line);) {
-        if (line.starts_with(field + ":")) {
-            return std::stol(line.substr(field.size() + 1));
-        }
+        if (line.starts_with(field + ":")) { return std::stol(line.substr(field.size() + 1)); }
     }
     FAIL("no " << field);
     return 0;
@@ -56,9 +55,7 @@ long ticks(pid_t pid) {
     std::string text((std::istreambuf_iterator<char>(in)), {});
     std::istringstream rest(text.substr(text.rfind(')') + 2));
     std::string field;
-    for (int i = 3; i < 14; ++i) {
-        rest >> field;
-    }
+    for (int i = 3; i < 14; ++i) { rest >> field; }
     long user = 0;
     long system = 0;
     rest >> user >> system;
@@ -89,7 +86,8 @@ TEST_CASE("the default answer is given when no application is registered") {
         CHECK(reply.id == id_of(1));
         CHECK(to_string(reply.answer) == answer);
         CHECK(reply.because == "Größe \"zählt\"");
-        agent.await_log("request " + id_of(1) + " operation=live-migration role=neighbour mover=2ae27440a4873db5c4146a5deb8f1093 "
+        agent.await_log("request " + id_of(1) +
+                        " operation=live-migration role=neighbour mover=2ae27440a4873db5c4146a5deb8f1093 "
                         "vcpus=4 memory_mib=8192");
         agent.await_log("-> answer " + answer + " because \"Größe \"zählt\"\"");
         CHECK(agent.stop() == 0);
@@ -144,8 +142,9 @@ TEST_CASE("each exit status is its answer, and the first line of output the reas
 TEST_CASE("an application is told what the guest was asked, on standard input and in the environment") {
     Folder folder;
     folder.write("policy.yaml", "answer: refuse\n");
-    folder.write("conf.d/db.yaml", application("db", "cat > " + folder.path() + "/input; env > " + folder.path() +
-                                                         "/environment; ls /proc/self/fd | wc -l > " + folder.path() + "/fds; exit 0"));
+    folder.write("conf.d/db.yaml",
+                 application("db", "cat > " + folder.path() + "/input; env > " + folder.path() +
+                                       "/environment; ls /proc/self/fd | wc -l > " + folder.path() + "/fds; exit 0"));
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
@@ -155,10 +154,11 @@ TEST_CASE("an application is told what the guest was asked, on standard input an
     CHECK(input == serialise(request(7)));
     const std::string environment = folder.read("environment");
     for (const std::string& line :
-         {"CONSENT_ID=" + id_of(7), std::string("CONSENT_APPLICATION=db"), std::string("CONSENT_OPERATION=live-migration"),
-          std::string("CONSENT_ROLE=neighbour"), std::string("CONSENT_MOVER=2ae27440a4873db5c4146a5deb8f1093"), std::string("CONSENT_VCPUS=4"),
-          std::string("CONSENT_MEMORY_MIB=8192"), "CONSENT_SOURCE=" + std::string(56, 'a'), "CONSENT_SITE=" + std::string(56, 'b'),
-          std::string("CONSENT_DEADLINE_MS=10000"), std::string("PATH=")}) {
+         {"CONSENT_ID=" + id_of(7), std::string("CONSENT_APPLICATION=db"),
+          std::string("CONSENT_OPERATION=live-migration"), std::string("CONSENT_ROLE=neighbour"),
+          std::string("CONSENT_MOVER=2ae27440a4873db5c4146a5deb8f1093"), std::string("CONSENT_VCPUS=4"),
+          std::string("CONSENT_MEMORY_MIB=8192"), "CONSENT_SOURCE=" + std::string(56, 'a'),
+          "CONSENT_SITE=" + std::string(56, 'b'), std::string("CONSENT_DEADLINE_MS=10000"), std::string("PATH=")}) {
         CAPTURE(line);
         CHECK(("\n" + environment).find("\n" + line) != std::string::npos);
     }
@@ -171,8 +171,9 @@ TEST_CASE("voices are put together: refusal, then silence, then consent, then ab
         std::string outcome;
     };
     const std::vector<Row> rows{
-        {{"0", "1", "3"}, "refuse b"}, {{"0", "3"}, "consent a"}, {{"3", "3"}, "abstain a"},      {{"0", "7"}, "silence"},
-        {{"7", "1"}, "refuse b"},      {{"3", "2"}, "silence"},   {{"3", "0", "3"}, "consent b"}, {{"7", "0", "1"}, "refuse c"},
+        {{"0", "1", "3"}, "refuse b"},  {{"0", "3"}, "consent a"},     {{"3", "3"}, "abstain a"},
+        {{"0", "7"}, "silence"},        {{"7", "1"}, "refuse b"},      {{"3", "2"}, "silence"},
+        {{"3", "0", "3"}, "consent b"}, {{"7", "0", "1"}, "refuse c"},
     };
     Folder folder;
     folder.write("policy.yaml", "answer: consent\n");
@@ -182,9 +183,7 @@ TEST_CASE("voices are put together: refusal, then silence, then consent, then ab
     host.accept();
     int number = 0;
     for (const Row& row : rows) {
-        for (const std::string name : {"a", "b", "c"}) {
-            folder.remove("conf.d/" + name + ".yaml");
-        }
+        for (const std::string name : {"a", "b", "c"}) { folder.remove("conf.d/" + name + ".yaml"); }
         char name = 'a';
         for (const std::string& status : row.exits) {
             folder.write(std::string("conf.d/") + name + ".yaml", application(std::string(1, name), "exit " + status));
@@ -194,8 +193,10 @@ TEST_CASE("voices are put together: refusal, then silence, then consent, then ab
         host.send(serialise(request(++number)));
         CAPTURE(number, row.outcome);
         if (row.outcome == "silence") {
-            agent.await_log(id_of(number) + " operation=live-migration role=neighbour mover=2ae27440a4873db5c4146a5deb8f1093 vcpus=4 "
-                                            "memory_mib=8192 site=" + std::string(56, 'b') + " -> silence: ");
+            agent.await_log(id_of(number) +
+                            " operation=live-migration role=neighbour mover=2ae27440a4873db5c4146a5deb8f1093 vcpus=4 "
+                            "memory_mib=8192 site=" +
+                            std::string(56, 'b') + " -> silence: ");
         } else {
             const wire::Reply reply = host.reply();
             CHECK(reply.id == id_of(number));
@@ -209,7 +210,8 @@ TEST_CASE("a refusal wins at once, and what else runs is killed") {
     Folder folder;
     folder.write("policy.yaml", "answer: consent\n");
     folder.write("conf.d/slow.yaml", application("slow", "echo $$ > " + folder.path() + "/slow; sleep 60; exit 0"));
-    folder.write("conf.d/x-no.yaml", application("no", "while [ ! -s " + folder.path() + "/slow ]; do :; done; echo busy; exit 1"));
+    folder.write("conf.d/x-no.yaml",
+                 application("no", "while [ ! -s " + folder.path() + "/slow ]; do :; done; echo busy; exit 1"));
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
@@ -277,8 +279,8 @@ TEST_CASE("the host's deadline ends a request") {
 TEST_CASE("withdraw ends that request alone") {
     Folder folder;
     folder.write("policy.yaml", "answer: consent\n");
-    folder.write("conf.d/db.yaml", application("db", "echo $$ > " + folder.path() + "/$CONSENT_ID; while [ ! -e " + folder.path() +
-                                                         "/go ]; do sleep 0.01; done; exit 0"));
+    folder.write("conf.d/db.yaml", application("db", "echo $$ > " + folder.path() + "/$CONSENT_ID; while [ ! -e " +
+                                                         folder.path() + "/go ]; do sleep 0.01; done; exit 0"));
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
@@ -298,7 +300,8 @@ TEST_CASE("withdraw ends that request alone") {
 TEST_CASE("several requests under way are answered in any order, one given twice once") {
     Folder folder;
     folder.write("policy.yaml", "answer: consent\n");
-    folder.write("conf.d/db.yaml", application("db", "while [ ! -e " + folder.path() + "/go-$CONSENT_ID ]; do sleep 0.01; done; exit 0"));
+    folder.write("conf.d/db.yaml",
+                 application("db", "while [ ! -e " + folder.path() + "/go-$CONSENT_ID ]; do sleep 0.01; done; exit 0"));
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
@@ -314,14 +317,13 @@ TEST_CASE("several requests under way are answered in any order, one given twice
 TEST_CASE("a flood of requests is answered up to the bound, and the agent stands") {
     Folder folder;
     folder.write("policy.yaml", "answer: consent\n");
-    folder.write("conf.d/db.yaml", application("db", "while [ ! -e " + folder.path() + "/go ]; do sleep 0.05; done; exit 0"));
+    folder.write("conf.d/db.yaml",
+                 application("db", "while [ ! -e " + folder.path() + "/go ]; do sleep 0.05; done; exit 0"));
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
     std::string flood;
-    for (int i = 0; i < 200; ++i) {
-        flood += serialise(request(i));
-    }
+    for (int i = 0; i < 200; ++i) { flood += serialise(request(i)); }
     host.send(flood);
     agent.await_log(id_of(199) + " operation");
     agent.await_log("-> silence: more than 32 requests under way");
@@ -342,9 +344,7 @@ TEST_CASE("a host that does not read loses answers, never blocks the agent") {
     Host host(folder);
     Agent agent(folder, host.path());
     host.accept();
-    for (int i = 0; i < 5000; ++i) {
-        host.send(serialise(request(i)));
-    }
+    for (int i = 0; i < 5000; ++i) { host.send(serialise(request(i))); }
     agent.await_log("(not sent: the host has left or reads too slowly)");
     CHECK(memory_kb(agent.pid(), "RssAnon") <= agent_test::max_anonymous_kb);
     CHECK(agent.stop() == 0);
@@ -370,7 +370,8 @@ TEST_CASE("garbage is ignored, an unknown version answered with hello, and the n
     Agent agent(folder, host.path());
     host.accept();
     CHECK(host.hello().versions == std::vector<int>{1});
-    std::string garbage = "\n\nGET / HTTP/1.1\r\n\xff\xfe\n{}\n{\"v\":1}\n" + std::string(300000, 'x') + "\n{\"x\":" + std::string(10000, '[') + "\n";
+    std::string garbage = "\n\nGET / HTTP/1.1\r\n\xff\xfe\n{}\n{\"v\":1}\n" + std::string(300000, 'x') +
+                          "\n{\"x\":" + std::string(10000, '[') + "\n";
     garbage += serialise(wire::Reply{id_of(1), Answer::consent, "an answer is not for an agent"});
     garbage += serialise(wire::Hello{{1, 2}, "a-host/1"});
     host.send(garbage);
@@ -388,9 +389,7 @@ TEST_CASE("requests that come byte by byte are answered") {
     Terminal terminal(folder);
     Agent agent(folder, terminal.path());
     (void)terminal.hello();
-    for (const char c : serialise(request(1)) + serialise(request(2))) {
-        terminal.send(std::string(1, c));
-    }
+    for (const char c : serialise(request(1)) + serialise(request(2))) { terminal.send(std::string(1, c)); }
     CHECK(terminal.reply().id == id_of(1));
     CHECK(terminal.reply().id == id_of(2));
 }
@@ -492,17 +491,13 @@ TEST_CASE("memory and descriptors stay within their bounds after 1,000 rounds") 
         for (int i = 0; i < 1000; ++i) {
             terminal.send(serialise(request(i)));
             REQUIRE(terminal.reply().id == id_of(i));
-            if (i == 10) {
-                descriptors_before = descriptors(agent.pid());
-            }
-            if (i % 100 == 0) {
-                agent.reload();
-            }
+            if (i == 10) { descriptors_before = descriptors(agent.pid()); }
+            if (i % 100 == 0) { agent.reload(); }
         }
         const long anonymous = memory_kb(agent.pid(), "RssAnon");
         const long resident = memory_kb(agent.pid(), "VmRSS");
-        WARN("after 1,000 rounds" << (applications ? " of two applications" : "") << ": RssAnon " << anonymous << " kB, VmRSS " << resident
-                                  << " kB");
+        WARN("after 1,000 rounds" << (applications ? " of two applications" : "") << ": RssAnon " << anonymous
+                                  << " kB, VmRSS " << resident << " kB");
         CHECK(anonymous <= agent_test::max_anonymous_kb);
         CHECK(resident <= agent_test::max_resident_kb);
         CHECK(descriptors(agent.pid()) == descriptors_before);
@@ -528,8 +523,9 @@ TEST_CASE("--help teaches, --version tells, --check judges, and wrong usage is n
     const auto run = [&](const std::string& arguments) { return agent_test::run(folder, arguments); };
     const auto help = run("--help");
     CHECK(help.status == 0);
-    for (const std::string part : {"--channel", "--policy", "--drop-in", "--check", "--version", "answer: refuse", "name: database", "SIGHUP",
-                                   "exits with 0 to consent, 1 to refuse, 3 to abstain", "CONSENT_ROLE", "Exit status"}) {
+    for (const std::string part :
+         {"--channel", "--policy", "--drop-in", "--check", "--version", "answer: refuse", "name: database", "SIGHUP",
+          "exits with 0 to consent, 1 to refuse, 3 to abstain", "CONSENT_ROLE", "Exit status"}) {
         CAPTURE(part);
         CHECK(help.output.find(part) != std::string::npos);
     }

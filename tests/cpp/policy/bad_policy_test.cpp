@@ -27,9 +27,7 @@ std::string bracketed(std::size_t levels) { return "listed: " + std::string(leve
 
 std::string many_applications(int count) {
     std::string out = "answer: consent\napplications:\n";
-    for (int i = 0; i < count; ++i) {
-        out += "  - {name: a" + std::to_string(i) + ", command: [/bin/true]}\n";
-    }
+    for (int i = 0; i < count; ++i) { out += "  - {name: a" + std::to_string(i) + ", command: [/bin/true]}\n"; }
     return out;
 }
 
@@ -57,21 +55,27 @@ const std::vector<Row> rows{
     {Kind::host, "mod: audit", 1, 1, "mod", "no such field", "did you mean mode?"},
     {Kind::host, "mode: audit\non-error: refuse", 2, 1, "on-error", "no such field", "did you mean on_error?"},
     {Kind::host, "Mode: audit", 1, 1, "Mode", "no such field", "did you mean mode?"},
-    {Kind::host, "accept_incomming: refuse", 1, 1, "accept_incomming", "no such field", "did you mean accept_incoming?"},
+    {Kind::host, "accept_incomming: refuse", 1, 1, "accept_incomming", "no such field",
+     "did you mean accept_incoming?"},
     {Kind::host, "frobnicate: yes", 1, 1, "frobnicate", "no such field", "write one of mode, on_error"},
     {Kind::host, "\"\": audit", 1, 1, "", "no such field", "write one of mode, on_error"},
-    {Kind::host, std::string(1000, 'm') + ": audit", 1, 1, std::string(37, 'm') + "...", "no such field", "write one of mode"},
-    {Kind::host, "accept_incoming:\n  answer: refuse\n  becuase: full", 3, 3, "accept_incoming.becuase", "no such field",
-     "did you mean because?"},
+    {Kind::host, std::string(1000, 'm') + ": audit", 1, 1, std::string(37, 'm') + "...", "no such field",
+     "write one of mode"},
+    {Kind::host, "accept_incoming:\n  answer: refuse\n  becuase: full", 3, 3, "accept_incoming.becuase",
+     "no such field", "did you mean because?"},
     {Kind::agent, "awnser: consent", 1, 1, "awnser", "no such field", "did you mean answer?"},
-    {Kind::agent, "answer: consent\napplication: []", 2, 1, "application", "no such field", "did you mean applications?"},
+    {Kind::agent, "answer: consent\napplication: []", 2, 1, "application", "no such field",
+     "did you mean applications?"},
     {Kind::application, "name: a\ncomand: [/bin/true]", 2, 1, "comand", "no such field", "did you mean command?"},
-    {Kind::application, "name: a\ncommand: [/bin/true]\ntimeout: 3", 3, 1, "timeout", "no such field", "did you mean timeout_s?"},
+    {Kind::application, "name: a\ncommand: [/bin/true]\ntimeout: 3", 3, 1, "timeout", "no such field",
+     "did you mean timeout_s?"},
     // fields given twice
     {Kind::host, "mode: audit\nmode: enforce", 2, 1, "mode", "given twice, first in line 1", "keep one"},
     {Kind::host, "{mode: audit, \"mode\": audit}", 1, 15, "mode", "given twice", "keep one"},
-    {Kind::host, "accept_incoming:\n  answer: refuse\n  answer: consent", 3, 3, "answer", "given twice, first in line 2", "keep one"},
-    {Kind::agent, "answer: consent\nbecause: a\nanswer: refuse", 3, 1, "answer", "given twice, first in line 1", "keep one"},
+    {Kind::host, "accept_incoming:\n  answer: refuse\n  answer: consent", 3, 3, "answer",
+     "given twice, first in line 2", "keep one"},
+    {Kind::agent, "answer: consent\nbecause: a\nanswer: refuse", 3, 1, "answer", "given twice, first in line 1",
+     "keep one"},
     // the whole
     {Kind::host, "audit", 1, 1, "", "not a map", "write NAME: VALUE"},
     {Kind::host, "- mode: audit", 1, 1, "", "a list, not a map", "write NAME: VALUE"},
@@ -86,34 +90,45 @@ const std::vector<Row> rows{
     // listed
     {Kind::host, "listed: " + uuid, 1, 9, "listed", "not a list", "listed: ["},
     {Kind::host, "listed:", 1, 8, "listed", "is empty, not a list", "listed: ["},
-    {Kind::host, "listed:\n  - " + uuid + "\n  - web-1", 3, 5, "listed[1]", "\"web-1\" is not a UUID", "openstack server show"},
+    {Kind::host, "listed:\n  - " + uuid + "\n  - web-1", 3, 5, "listed[1]", "\"web-1\" is not a UUID",
+     "openstack server show"},
     {Kind::host, "listed: [" + uuid + "0]", 1, 10, "listed[0]", "is not a UUID", "openstack server show"},
-    {Kind::host, "listed: [4f5c1b526c0f4a7e9a440d2d1f1c2b3a]", 1, 10, "listed[0]", "is not a UUID", "openstack server show"},
-    {Kind::host, "listed: [4f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3g]", 1, 10, "listed[0]", "is not a UUID", "openstack server show"},
+    {Kind::host, "listed: [4f5c1b526c0f4a7e9a440d2d1f1c2b3a]", 1, 10, "listed[0]", "is not a UUID",
+     "openstack server show"},
+    {Kind::host, "listed: [4f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3g]", 1, 10, "listed[0]", "is not a UUID",
+     "openstack server show"},
     {Kind::host, "listed: [[]]", 1, 10, "listed[0]", "a list, not text", "write text"},
     // because
-    {Kind::agent, "answer: refuse\nbecause: " + std::string(201, 'x'), 2, 10, "because", "201 characters", "shorten it to 200"},
-    {Kind::agent, "answer: refuse\nbecause: \"two\\nlines\"", 2, 10, "because", "cannot be shown: \"two\\nlines\"", "one line"},
+    {Kind::agent, "answer: refuse\nbecause: " + std::string(201, 'x'), 2, 10, "because", "201 characters",
+     "shorten it to 200"},
+    {Kind::agent, "answer: refuse\nbecause: \"two\\nlines\"", 2, 10, "because", "cannot be shown: \"two\\nlines\"",
+     "one line"},
     {Kind::agent, "answer: refuse\nbecause: |\n  a block\n", 2, 10, "because", "cannot be shown", "one line"},
-    {Kind::agent, "answer: refuse\nbecause: \"\\e[31mred\"", 2, 10, "because", "cannot be shown: \"\\x1b[31mred\"", "one line"},
+    {Kind::agent, "answer: refuse\nbecause: \"\\e[31mred\"", 2, 10, "because", "cannot be shown: \"\\x1b[31mred\"",
+     "one line"},
     {Kind::agent, "answer: refuse\nbecause: \xe2\x80\xaegro", 2, 10, "because", "cannot be shown", "one line"},
     {Kind::agent, "answer: refuse\nbecause: ''", 2, 10, "because", "is empty", "write text"},
     {Kind::agent, "answer: refuse\nbecause: [a, b]", 2, 10, "because", "a list, not text", "write text"},
     // applications
-    {Kind::agent, "answer: consent\napplications: {name: a}", 2, 15, "applications", "a map, not a list", "applications: ["},
+    {Kind::agent, "answer: consent\napplications: {name: a}", 2, 15, "applications", "a map, not a list",
+     "applications: ["},
     {Kind::agent, "answer: consent\napplications: [a]", 2, 16, "applications[0]", "not a map", "write NAME: VALUE"},
     {Kind::agent, many_applications(33), 3, 3, "applications", "holds 33 items", "at most 32"},
-    {Kind::agent, "answer: consent\napplications:\n  - {name: a, command: [/bin/true]}\n  - {name: a, command: [/bin/false]}", 4, 5,
+    {Kind::agent,
+     "answer: consent\napplications:\n  - {name: a, command: [/bin/true]}\n  - {name: a, command: [/bin/false]}", 4, 5,
      "applications[1]", "the name a is given twice", "its own name"},
     {Kind::application, "name: a b\ncommand: [/bin/true]", 1, 7, "name", "\"a b\" is not a name", "letters, digits"},
     {Kind::application, "name: " + std::string(65, 'a'), 1, 7, "name", "is not a name", "1 to 64"},
     {Kind::application, "name: a\ncommand: /bin/true", 2, 10, "command", "\"/bin/true\", not a list", "command: ["},
     {Kind::application, "name: a\ncommand: []", 2, 10, "command", "is empty", "command: ["},
-    {Kind::application, "name: a\ncommand: [true]", 2, 11, "command[0]", "\"true\" is not an absolute path", "whole path"},
+    {Kind::application, "name: a\ncommand: [true]", 2, 11, "command[0]", "\"true\" is not an absolute path",
+     "whole path"},
     {Kind::application, "name: a\ncommand: [\"\"]", 2, 11, "command[0]", "is not an absolute path", "whole path"},
     {Kind::application, "name: a\ncommand: [/bin/sh, [x]]", 2, 20, "command[1]", "is not text", "quotes"},
-    {Kind::application, "name: a\ncommand: [/bin/sh, ]\ntimeout_s: two", 3, 12, "timeout_s", "\"two\" is not a number", "0.001 to 30"},
-    {Kind::application, "name: a\ncommand: [/bin/sh, " + std::string(4097, 'x') + "]", 2, 20, "command[1]", "longer than 4096", "script"},
+    {Kind::application, "name: a\ncommand: [/bin/sh, ]\ntimeout_s: two", 3, 12, "timeout_s", "\"two\" is not a number",
+     "0.001 to 30"},
+    {Kind::application, "name: a\ncommand: [/bin/sh, " + std::string(4097, 'x') + "]", 2, 20, "command[1]",
+     "longer than 4096", "script"},
     {Kind::application, "name: a\ncommand: [/bin/sh, \"a\\0b\"]", 2, 20, "command[1]", "NUL", "script"},
     {Kind::application, "name: a\ntimeout_s: 0", 2, 12, "timeout_s", "out of range", "0.001 to 30"},
     {Kind::application, "name: a\ntimeout_s: 30.5", 2, 12, "timeout_s", "out of range", "0.001 to 30"},
@@ -129,7 +144,10 @@ const std::vector<Row> rows{
     {Kind::host, "mode: audit\rmode: audit", 1, 12, "", "control character (0x0d)", "remove"},
     {Kind::host, "mode: \x1b[31maudit", 1, 7, "", "control character (0x1b)", "remove"},
     {Kind::host, "mode: audit \x7f", 1, 13, "", "control character (0x7f)", "remove"},
-    {Kind::host, "# Gr\xfc\xdf" "e\nmode: audit", 1, 5, "", "not UTF-8 (byte 0xfc)", "save the file as UTF-8"},
+    {Kind::host,
+     "# Gr\xfc\xdf"
+     "e\nmode: audit",
+     1, 5, "", "not UTF-8 (byte 0xfc)", "save the file as UTF-8"},
     {Kind::host, "\xff\xfem\0o\0"s, 1, 1, "", "not UTF-8 (byte 0xff)", "save the file as UTF-8"},
     {Kind::host, "accept_incoming:\n\tanswer: refuse", 2, 1, "", "a tab", "spaces"},
     {Kind::host, "accept_incoming:\n  \tanswer: refuse", 2, 3, "", "a tab", "spaces"},
@@ -221,8 +239,9 @@ TEST_CASE("what() is one line that an editor can follow") {
         (void)parse_host_policy("mode: audit\non_error: refused\n", "/etc/nova/consent.d/host.yaml");
         FAIL("taken");
     } catch (const PolicyError& error) {
-        CHECK(std::string(error.what()) == "/etc/nova/consent.d/host.yaml:2:11: on_error: \"refused\" is no word for it; "
-                                           "did you mean refuse? (one of refuse, allow)");
+        CHECK(std::string(error.what()) ==
+              "/etc/nova/consent.d/host.yaml:2:11: on_error: \"refused\" is no word for it; "
+              "did you mean refuse? (one of refuse, allow)");
     }
     CHECK(std::string(PolicyError("f", 0, 0, "", "larger than 65536 bytes", "keep the policy small").what()) ==
           "f: larger than 65536 bytes; keep the policy small");

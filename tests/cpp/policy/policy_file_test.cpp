@@ -55,9 +55,7 @@ std::string problem_of(const fs::path& file) {
 std::string agent_error(const fs::path& file, const fs::path& drop_in) {
     try {
         (void)load_agent_policy(file, drop_in);
-    } catch (const PolicyError& error) {
-        return error.what();
-    }
+    } catch (const PolicyError& error) { return error.what(); }
     return "taken";
 }
 
@@ -116,7 +114,8 @@ TEST_CASE("a file above the limit is refused, whatever size it tells") {
 
 TEST_CASE("the drop-in folder adds applications in order of name, behind the policy's own") {
     const Folder folder;
-    const fs::path file = folder.write("policy.yaml", "answer: refuse\napplications: [{name: own, command: [/bin/true]}]\n");
+    const fs::path file =
+        folder.write("policy.yaml", "answer: refuse\napplications: [{name: own, command: [/bin/true]}]\n");
     folder.write("conf.d/20-b.yaml", application("b"));
     folder.write("conf.d/10-c.yaml", application("c"));
     folder.write("conf.d/.hidden.yaml", "not: one");
@@ -141,7 +140,8 @@ TEST_CASE("one bad drop-in refuses the whole, and is the one that is named") {
         CHECK(error.find((folder / ("conf.d/" + name)).string()) == 0);
         return error;
     };
-    CHECK(with("b.yaml", "name: b\ncomand: [/bin/true]").find(":2:1: comand: no such field; did you mean command?") != std::string::npos);
+    CHECK(with("b.yaml", "name: b\ncomand: [/bin/true]").find(":2:1: comand: no such field; did you mean command?") !=
+          std::string::npos);
     CHECK(with("b.yaml", application("a")).find("given twice") != std::string::npos);
     CHECK(with("b.yaml", "").find("has no name") != std::string::npos);
     fs::create_directory(folder / "conf.d/d.yaml");

@@ -1,10 +1,10 @@
 // Tests of what good policy files mean, and that no text whatever brings anything but a PolicyError.
 #include "consent/policy.hpp"
 
+#include <rapidcheck.h>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
-#include <rapidcheck.h>
 #include <string>
 
 using namespace consent;
@@ -17,8 +17,7 @@ template <typename F>
 void only_policy_error(F&& parse) {
     try {
         parse();
-    } catch (const PolicyError&) {
-    }
+    } catch (const PolicyError&) {}
 }
 
 }  // namespace
@@ -35,10 +34,11 @@ TEST_CASE("a host policy says what it sets and leaves the rest") {
         CHECK_FALSE(empty.accept_incoming);
         CHECK_FALSE(empty.accept_outgoing);
     }
-    const HostPolicy host = parse_host_policy("mode: enforce\non_error: allow\nsilence: abstain\nvoters: listed\n"
-                                              "listed: [4F5C1B52-6C0F-4A7E-9A44-0D2D1F1C2B3A]\n"
-                                              "accept_incoming: {answer: refuse, because: \"maintenance: rack 7\"}\naccept_outgoing: consent\n",
-                                              "f");
+    const HostPolicy host = parse_host_policy(
+        "mode: enforce\non_error: allow\nsilence: abstain\nvoters: listed\n"
+        "listed: [4F5C1B52-6C0F-4A7E-9A44-0D2D1F1C2B3A]\n"
+        "accept_incoming: {answer: refuse, because: \"maintenance: rack 7\"}\naccept_outgoing: consent\n",
+        "f");
     CHECK(host.mode == Mode::enforce);
     CHECK(host.on_error == OnError::allow);
     CHECK(host.silence == Silence::abstain);
@@ -56,9 +56,10 @@ TEST_CASE("a host policy says what it sets and leaves the rest") {
 }
 
 TEST_CASE("an agent policy says its answer and its applications") {
-    const AgentPolicy agent = parse_agent_policy("answer: abstain\nbecause: Größe\napplications:\n- name: db\n  command: [/bin/db, -x, '']\n"
-                                                 "  timeout_s: 0.25\n- {name: b.c_d-1, command: [/b]}\n",
-                                                 "f");
+    const AgentPolicy agent = parse_agent_policy(
+        "answer: abstain\nbecause: Größe\napplications:\n- name: db\n  command: [/bin/db, -x, '']\n"
+        "  timeout_s: 0.25\n- {name: b.c_d-1, command: [/b]}\n",
+        "f");
     CHECK(agent.answer == Answer::abstain);
     CHECK(agent.because == "Größe");
     REQUIRE(agent.applications.size() == 2);
@@ -126,7 +127,8 @@ TEST_CASE("no text brings anything but a PolicyError") {
     }));
     // Text made of the characters that mean something to YAML gets further than bytes at random.
     CHECK(rc::check([] {
-        const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("{}[],:-?&*!|>'\"%@`#~ \n\\abm=<.0")));
+        const auto text =
+            *rc::gen::container<std::string>(rc::gen::elementOf(std::string("{}[],:-?&*!|>'\"%@`#~ \n\\abm=<.0")));
         only_policy_error([&] { (void)parse_host_policy(text, "f"); });
         only_policy_error([&] { (void)parse_agent_policy("answer: " + text, "f"); });
         only_policy_error([&] { (void)parse_application("name: a\ncommand: " + text, "f"); });
@@ -134,13 +136,12 @@ TEST_CASE("no text brings anything but a PolicyError") {
 }
 
 TEST_CASE("files of one character repeated take no longer than a moment") {
-    for (const std::string part : {"[", "{", "- ", "? ", ": ", "a: ", "'", "\"", "|", ">", "&a ", "*a ", "! ", "\n", "#", ",", "[{", "- - ", "{a: ",
-                                   "a\n", " ", "'' ", "\\", "? - ", "-\n", "a:\n ", "{? "}) {
+    for (const std::string part :
+         {"[", "{", "- ", "? ",   ": ",   "a: ", "'", "\"",  "|",  ">",    "&a ", "*a ",   "! ", "\n",
+          "#", ",", "[{", "- - ", "{a: ", "a\n", " ", "'' ", "\\", "? - ", "-\n", "a:\n ", "{? "}) {
         CAPTURE(part);
         std::string text;
-        while (text.size() + part.size() <= max_policy_bytes) {
-            text += part;
-        }
+        while (text.size() + part.size() <= max_policy_bytes) { text += part; }
         const auto begin = std::chrono::steady_clock::now();
         only_policy_error([&] { (void)parse_host_policy(text, "f"); });
         CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));

@@ -57,10 +57,11 @@ TEST_CASE("a pseudonym is one voter's own name for one mover under one key") {
 
 TEST_CASE("a guest of another project learns a pseudonym, hashes for its own project, and the size") {
     const wire::Request request = disclose(subject(), voter("other"), key_of(0), id, 1234);
-    CHECK(request == wire::Request{id, "live-migration", VoterKind::neighbour, pseudonym(key_of(0), voter_id, mover_id), 4, 8192,
-                                   host_id("other", "host1"), host_id("other", "host2"), 1234});
+    CHECK(request == wire::Request{id, "live-migration", VoterKind::neighbour, pseudonym(key_of(0), voter_id, mover_id),
+                                   4, 8192, host_id("other", "host1"), host_id("other", "host2"), 1234});
     const std::string line = serialise(request);
-    for (const std::string& secret : {mover_id, subject().mover_name, subject().mover_project, voter_id, subject().source, subject().site}) {
+    for (const std::string& secret :
+         {mover_id, subject().mover_name, subject().mover_project, voter_id, subject().source, subject().site}) {
         CHECK(line.find(secret) == std::string::npos);
     }
 }

@@ -1,6 +1,6 @@
 // Tests of wire::LineReader: a stream cut anywhere gives the same lines, and no line takes more than its bound.
-#include <catch2/catch_test_macros.hpp>
 #include <rapidcheck.h>
+#include <catch2/catch_test_macros.hpp>
 #include <string>
 
 #include "consent/wire.hpp"
@@ -32,9 +32,7 @@ bool too_long(const Lines::value_type& line) {
 TEST_CASE("a stream cut anywhere gives the same lines") {
     const std::string text = "\none\n\ntwo\r\n\n\xff\n" + std::string("a\0b", 3) + "\nunfinished";
     const Lines expected{"one", "two\r", "\xff", std::string("a\0b", 3)};
-    for (std::size_t step = 1; step <= text.size(); ++step) {
-        CHECK(read(text, step) == expected);
-    }
+    for (std::size_t step = 1; step <= text.size(); ++step) { CHECK(read(text, step) == expected); }
 }
 
 TEST_CASE("an unfinished line is held, and forgotten on demand") {
@@ -54,7 +52,8 @@ TEST_CASE("the longest line is read, a longer one dropped, reported once, and re
         CAPTURE(step);
         const std::string longest(max_line, 'x');
         CHECK(read(longest + "\nnext\n", step) == Lines{longest, "next"});
-        const Lines lines = read("before\n" + std::string(3 * max_line, 'x') + "\nnext\n" + longest + "x\nlast\n", step);
+        const Lines lines =
+            read("before\n" + std::string(3 * max_line, 'x') + "\nnext\n" + longest + "x\nlast\n", step);
         REQUIRE(lines.size() == 5);
         CHECK(lines[0] == Lines::value_type("before"));
         CHECK(too_long(lines[1]));

@@ -1,10 +1,10 @@
 // Tests of wire::parse and wire::serialise: what each message means, and that nothing else means anything.
 #include "consent/wire.hpp"
 
+#include <rapidcheck.h>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <limits>
-#include <rapidcheck.h>
 #include <string>
 
 using namespace consent;
@@ -16,7 +16,15 @@ const std::string id = "8f14e45fceea167a5a36dedd4bea2543";
 const std::string host(56, 'a');
 
 wire::Request example() {
-    return {id, "live-migration", VoterKind::neighbour, "2ae27440a4873db5c4146a5deb8f1093", 4, 8192, host, std::string(56, '0'), 5000};
+    return {id,
+            "live-migration",
+            VoterKind::neighbour,
+            "2ae27440a4873db5c4146a5deb8f1093",
+            4,
+            8192,
+            host,
+            std::string(56, '0'),
+            5000};
 }
 
 /// A line without its newline, as it comes from a LineReader.
@@ -51,13 +59,9 @@ wire::Malformed fault_of(const std::string& line) {
 
 std::string nested(std::size_t levels, std::string_view open, std::string_view close) {
     std::string out;
-    for (std::size_t i = 0; i < levels; ++i) {
-        out += open;
-    }
+    for (std::size_t i = 0; i < levels; ++i) { out += open; }
     out += "0";
-    for (std::size_t i = 0; i < levels; ++i) {
-        out += close;
-    }
+    for (std::size_t i = 0; i < levels; ++i) { out += close; }
     return out;
 }
 
@@ -99,8 +103,9 @@ TEST_CASE("whatever is given to serialise, one line comes out") {
     hostile.operation = "\xff\xfe";
     hostile.mover = std::string(100000, '"');
     hostile.source = hostile.site = std::string(100000, '\0');
-    for (const std::string& line : {serialise(hostile), serialise(wire::Withdraw{hostile.id}),
-                                    serialise(wire::Hello{{1}, hostile.id}), serialise(wire::Reply{hostile.id, Answer::consent, hostile.mover})}) {
+    for (const std::string& line :
+         {serialise(hostile), serialise(wire::Withdraw{hostile.id}), serialise(wire::Hello{{1}, hostile.id}),
+          serialise(wire::Reply{hostile.id, Answer::consent, hostile.mover})}) {
         CHECK(line.size() <= wire::max_line + 1);
         CHECK(line.find('\n') == line.size() - 1);
         CHECK_FALSE(std::holds_alternative<wire::Reply>(wire::parse(chomp(line))));
@@ -108,12 +113,14 @@ TEST_CASE("whatever is given to serialise, one line comes out") {
 }
 
 TEST_CASE("random bytes are no message and no crash") {
-    CHECK(rc::check([](const std::string& line) { RC_ASSERT(std::holds_alternative<wire::Malformed>(wire::parse(line))); }));
+    CHECK(rc::check(
+        [](const std::string& line) { RC_ASSERT(std::holds_alternative<wire::Malformed>(wire::parse(line))); }));
 }
 
 TEST_CASE("a message cut short is no message") {
-    for (const std::string& line : {chomp(serialise(example())), chomp(serialise(wire::Reply{id, Answer::consent, "because"})),
-                                    chomp(serialise(wire::Withdraw{id})), chomp(serialise(wire::Hello{{1}, "x"}))}) {
+    for (const std::string& line :
+         {chomp(serialise(example())), chomp(serialise(wire::Reply{id, Answer::consent, "because"})),
+          chomp(serialise(wire::Withdraw{id})), chomp(serialise(wire::Hello{{1}, "x"}))}) {
         for (std::size_t length = 0; length < line.size(); ++length) {
             CHECK(fault_of(line.substr(0, length)).fault == Fault::not_json);
         }
@@ -124,11 +131,12 @@ TEST_CASE("fields that are not known are ignored, whatever they hold") {
     const std::string reply = chomp(serialise(wire::Reply{id, Answer::consent, ""}));
     for (const std::string extra :
          {R"("x":1)", R"("x":-1.5e300)", R"("x":null)", R"("":{"":[]})", R"("x":[1,[2,{"answer":"refuse"}]])",
-          R"("mover":{"id":7,"answer":"refuse"})", R"("versions":["a",{}])", R"("mover.id":"x")", R"("x":{"v":2,"id":"0"})",
-          R"("because ":7)", R"("x":"é\u0000")"}) {
+          R"("mover":{"id":7,"answer":"refuse"})", R"("versions":["a",{}])", R"("mover.id":"x")",
+          R"("x":{"v":2,"id":"0"})", R"("because ":7)", R"("x":"é\u0000")"}) {
         CAPTURE(extra);
         CHECK(as<wire::Reply>(wire::parse(replaced(reply, "{", "{" + extra + ","))).answer == Answer::consent);
-        CHECK(as<wire::Reply>(wire::parse(reply.substr(0, reply.size() - 1) + "," + extra + "}")).answer == Answer::consent);
+        CHECK(as<wire::Reply>(wire::parse(reply.substr(0, reply.size() - 1) + "," + extra + "}")).answer ==
+              Answer::consent);
     }
 }
 
@@ -186,8 +194,10 @@ TEST_CASE("each rule that a line breaks is named") {
         {replaced(reply, "\"type\":\"answer\"", "\"type\":7"), Fault::bad_field, "type"},
         // a field given twice
         {replaced(reply, "\"v\":1", "\"v\":1,\"v\":1"), Fault::bad_field, "\"v\" is given twice"},
-        {replaced(reply, "\"answer\":\"consent\"", R"("answer":"refuse","answer":"consent")"), Fault::bad_field, "twice"},
-        {replaced(reply, "\"answer\":\"consent\"", R"("answer":"refuse","\u0061nswer":"consent")"), Fault::bad_field, "twice"},
+        {replaced(reply, "\"answer\":\"consent\"", R"("answer":"refuse","answer":"consent")"), Fault::bad_field,
+         "twice"},
+        {replaced(reply, "\"answer\":\"consent\"", R"("answer":"refuse","\u0061nswer":"consent")"), Fault::bad_field,
+         "twice"},
         {replaced(reply, "{", R"({"x":{"y":1,"y":2},)"), Fault::bad_field, "twice"},
         {replaced(request, "\"vcpus\":4", "\"vcpus\":4,\"vcpus\":5"), Fault::bad_field, "twice"},
         // answer
@@ -212,9 +222,10 @@ TEST_CASE("each rule that a line breaks is named") {
         {replaced(request, "live-migration", std::string(65, 'x')), Fault::bad_field, "operation"},
         {replaced(request, "neighbour", "hypervisor"), Fault::bad_field, "role"},
         {replaced(request, "\"mover\":{", "\"MOVER\":{"), Fault::missing_field, "mover"},
-        {R"({"v":1,"type":"request","mover.id":"x","mover":{},"id":")" + id + R"(","operation":"x","role":"mover"})", Fault::missing_field,
-         "mover.id"},
-        {R"({"v":1,"type":"request","mover":[],"id":")" + id + R"(","operation":"x","role":"mover"})", Fault::bad_field, "mover is not"},
+        {R"({"v":1,"type":"request","mover.id":"x","mover":{},"id":")" + id + R"(","operation":"x","role":"mover"})",
+         Fault::missing_field, "mover.id"},
+        {R"({"v":1,"type":"request","mover":[],"id":")" + id + R"(","operation":"x","role":"mover"})", Fault::bad_field,
+         "mover is not"},
         {replaced(request, "\"vcpus\":4", "\"vcpus\":-4"), Fault::bad_field, "mover.vcpus"},
         {replaced(request, "\"vcpus\":4", "\"vcpus\":4294967296"), Fault::bad_field, "mover.vcpus"},
         {replaced(request, "\"vcpus\":4", "\"vcpus\":4.5"), Fault::bad_field, "mover.vcpus"},
@@ -251,7 +262,9 @@ TEST_CASE("bounds are exact") {
     CHECK(std::holds_alternative<wire::Reply>(wire::parse(reply + std::string(wire::max_line - reply.size(), ' '))));
     CHECK(fault_of(reply + std::string(wire::max_line - reply.size() + 1, ' ')).fault == Fault::too_long);
 
-    const auto with = [&](std::size_t levels) { return replaced(reply, "{", "{\"x\":" + nested(levels - 1, "[", "]") + ","); };
+    const auto with = [&](std::size_t levels) {
+        return replaced(reply, "{", "{\"x\":" + nested(levels - 1, "[", "]") + ",");
+    };
     CHECK(std::holds_alternative<wire::Reply>(wire::parse(with(wire::max_depth))));
     CHECK(fault_of(with(wire::max_depth + 1)).fault == Fault::too_deep);
 }
@@ -267,13 +280,14 @@ TEST_CASE("nesting as deep as a line allows costs nothing") {
 
 TEST_CASE("a fault's detail is one short printable line") {
     const std::string reply = chomp(serialise(wire::Reply{id, Answer::consent, ""}));
-    for (const std::string& junk : {std::string(60000, 'x'), std::string(1000, '\x1b'), std::string("\xe2\x80\xae") + "txet"}) {
+    for (const std::string& junk :
+         {std::string(60000, 'x'), std::string(1000, '\x1b'), std::string("\xe2\x80\xae") + "txet"}) {
         std::string escaped;
-        for (const char c : junk) {
-            escaped += c == '\x1b' ? std::string("\\u001b") : std::string(1, c);
-        }
-        for (const std::string& line : {replaced(reply, "consent", escaped), replaced(reply, "answer\"", escaped + '"'),
-                                        replaced(reply, id, escaped), replaced(reply, "{", "{\"" + escaped + "\":1,\"" + escaped.substr(0, 3000) + "\":2,")}) {
+        for (const char c : junk) { escaped += c == '\x1b' ? std::string("\\u001b") : std::string(1, c); }
+        for (const std::string& line :
+             {replaced(reply, "consent", escaped), replaced(reply, "answer\"", escaped + '"'),
+              replaced(reply, id, escaped),
+              replaced(reply, "{", "{\"" + escaped + "\":1,\"" + escaped.substr(0, 3000) + "\":2,")}) {
             const wire::Message message = wire::parse(line);
             if (const auto* malformed = std::get_if<wire::Malformed>(&message)) {
                 CHECK(malformed->detail.size() <= 200);
@@ -284,8 +298,10 @@ TEST_CASE("a fault's detail is one short printable line") {
 }
 
 TEST_CASE("a reason is cleaned as it is read") {
-    const std::string line = R"({"v":1,"type":"answer","id":")" + id + R"(","answer":"refuse","because":"\u001b[31mred\u202e\nno")" + "}";
+    const std::string line =
+        R"({"v":1,"type":"answer","id":")" + id + R"(","answer":"refuse","because":"\u001b[31mred\u202e\nno")" + "}";
     CHECK(as<wire::Reply>(wire::parse(line)).because == R"(\x1b[31mred\u202e\nno)");
-    const std::string long_line = R"({"v":1,"type":"answer","id":")" + id + R"(","answer":"refuse","because":")" + std::string(60000, 'x') + "\"}";
+    const std::string long_line = R"({"v":1,"type":"answer","id":")" + id + R"(","answer":"refuse","because":")" +
+                                  std::string(60000, 'x') + "\"}";
     CHECK(as<wire::Reply>(wire::parse(long_line)).because == std::string(197, 'x') + "...");
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import libvirt
 import pytest
+
 from consent_core import WorkerVoters, program
 from kit.guests import Guest, GuestSpec, boot, guest_on
 from kit.hosts import Host, Network

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import libvirt
 import pytest
 from asking import MOVER
+
 from consent_core import RoundReport, RoundRequest, Runner, State, Vote, WorkerVoters
 from kit.guests import Guest, GuestSpec, qemu_pid, start_paused
 from kit.hosts import Host

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from asking import ask, voice
+
 from consent_core import Silence, State, Vote, VoterAnswered, VotersIdentified, WorkerVoters
 from kit.guests import Guest
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import libvirt
 from asking import ask, voice
+
 from consent_core import (
     InquiryEvent,
     RoundReport,

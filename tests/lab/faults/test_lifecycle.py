@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import libvirt
 from asking import ask, voice
+
 from consent_core import InquiryEvent, Silence, State, Vote, VotersIdentified, WorkerVoters
 from kit.guests import Guest, GuestSpec, channel_state, guest_on
 from kit.hosts import Host

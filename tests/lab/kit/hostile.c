@@ -48,7 +48,8 @@ static void say(const char* bytes, size_t size) {
 
 static void answer(const char* version, const char* id, const char* word) {
     char line[512];
-    const int size = snprintf(line, sizeof line, "{\"v\":%s,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"%s\"}\n", version, id, word);
+    const int size = snprintf(line, sizeof line, "{\"v\":%s,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"%s\"}\n",
+                              version, id, word);
     say(line, (size_t)size);
 }
 
@@ -84,8 +85,10 @@ static void next_request(char id[id_length + 1], int extra) {
             if (size > 0) say(text, (size_t)size);
         }
         const ssize_t size = read(channel, buffer + used, sizeof buffer - 1 - used);
-        if (size > 0) used += (size_t)size;
-        else if (!(sources[1].revents & POLLIN)) pause_ms(5);  // the host has not opened, or has closed, the channel
+        if (size > 0)
+            used += (size_t)size;
+        else if (!(sources[1].revents & POLLIN))
+            pause_ms(5);  // the host has not opened, or has closed, the channel
         if (used >= sizeof buffer - 1) used = 0;
     }
 }
@@ -134,15 +137,18 @@ int main(int argc, char** argv) {
             answer("1", id, "consent");
         } else if (strcmp(mode, "drip") == 0) {  // a true consent, a byte a second
             char line[256];
-            const int size = snprintf(line, sizeof line, "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\"}\n", id);
+            const int size =
+                snprintf(line, sizeof line, "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\"}\n", id);
             for (int i = 0; i < size; ++i) {
                 say(line + i, 1);
                 pause_ms(1000);
             }
-        } else if (strcmp(mode, "flood") == 0) {  // well-formed lines without end, none of them an answer to this request
+        } else if (strcmp(mode, "flood") ==
+                   0) {  // well-formed lines without end, none of them an answer to this request
             for (int i = 0;; ++i) {
                 char line[256];
-                const int size = snprintf(line, sizeof line, "{\"v\":1,\"type\":\"answer\",\"id\":\"%032x\",\"answer\":\"consent\"}\n", i);
+                const int size = snprintf(line, sizeof line,
+                                          "{\"v\":1,\"type\":\"answer\",\"id\":\"%032x\",\"answer\":\"consent\"}\n", i);
                 say(line, (size_t)size);
             }
         } else if (strcmp(mode, "endless") == 0) {  // 1 GiB and not one newline
@@ -154,19 +160,23 @@ int main(int argc, char** argv) {
             say(chunk, 8192);
         } else if (strcmp(mode, "wrong-id") == 0) {
             answer("1", "00000000000000000000000000000000", "consent");
-        } else if (strcmp(mode, "reused-id") == 0) {  // the first request is answered in earnest, all others with its id
+        } else if (strcmp(mode, "reused-id") ==
+                   0) {  // the first request is answered in earnest, all others with its id
             answer("1", first_id, "consent");
         } else if (strcmp(mode, "deep") == 0) {  // the consent lies beside 10,000 open brackets
             static char line[24000];
-            int size = snprintf(line, sizeof line, "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\",\"x\":", id);
+            int size = snprintf(line, sizeof line,
+                                "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\",\"x\":", id);
             memset(line + size, '[', 10000);
             memset(line + size + 10000, ']', 10000);
             memcpy(line + size + 20000, "}\n", 2);
             say(line, (size_t)size + 20002);
         } else if (strcmp(mode, "invalid-utf8") == 0) {
             char line[256];
-            const int size = snprintf(line, sizeof line,
-                                      "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\",\"because\":\"\xff\xc0\x80\"}\n", id);
+            const int size = snprintf(
+                line, sizeof line,
+                "{\"v\":1,\"type\":\"answer\",\"id\":\"%s\",\"answer\":\"consent\",\"because\":\"\xff\xc0\x80\"}\n",
+                id);
             say(line, (size_t)size);
         } else if (strcmp(mode, "unknown-version") == 0) {
             answer("99", id, "consent");

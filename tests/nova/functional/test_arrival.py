@@ -6,7 +6,6 @@ import time
 from unittest import mock
 
 from consent_core import MemoryLedger
-
 from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from unittest import mock
 
-from nova import exception
-
 from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
+from nova import exception
 
 POINTS = (
     "nova_consent.settings.HostSettings.current",

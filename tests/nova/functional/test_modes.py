@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from consent_core import MemoryVoters
-
 from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 
 import nova.conf
-from consent_core import Answer, MemoryVoters, Voter
 
+from consent_core import Answer, MemoryVoters, Voter
 from functional.base import BECAUSE, NEIGHBOUR, ConsentTestBase, neighbours, refusing
 
 CONF = nova.conf.CONF

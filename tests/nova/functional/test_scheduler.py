@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from unittest import mock
 
-from nova import objects
-
 from functional.base import ConsentTestBase, neighbours
+from nova import objects
 
 REFUSE = "accept_incoming: {answer: refuse, because: firmware update}\n"
 

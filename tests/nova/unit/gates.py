@@ -8,13 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from nova.tests.unit import fake_instance
+from oslo_config import cfg
+
 from consent_core import MemoryVoters, Voter
 from nova import context, objects, test
-from nova.tests.unit import fake_instance
 from nova_consent.conf import read_options
 from nova_consent.gate import Gate
 from nova_consent.settings import HostSettings
-from oslo_config import cfg
 
 NEIGHBOUR = "11111111-1111-4111-8111-111111111111"
 MIGRATION = "66666666-6666-4666-8666-666666666666"

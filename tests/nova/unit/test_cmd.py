@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import testtools
+
 import nova.virt
 import nova_consent
-import testtools
 from nova_consent import cmd
 
 

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import testtools
+from oslo_config import cfg
+
 from consent_core import Answer, Mode, OnError, Silence
 from nova_consent.conf import GROUP, OPTIONS, ConfigError, list_opts, read_options
-from oslo_config import cfg
 
 
 class ConfTest(testtools.TestCase):

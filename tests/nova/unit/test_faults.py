@@ -19,7 +19,6 @@ import consent_core
 import nova_consent
 from consent_core import Answer, MemoryVoters, Voter
 from nova import exception
-
 from unit.gates import NEIGHBOUR, GateTestCase
 
 OURS = (str(Path(nova_consent.__file__).parent), str(Path(consent_core.__file__).parent))

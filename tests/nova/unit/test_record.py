@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import testtools
+
 from consent_core import RoundReport, State, Vote, Voter, VoterReport
 from nova_consent.record import Occasion, round_line, unheard_line
 

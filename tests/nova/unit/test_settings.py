@@ -8,10 +8,11 @@ from pathlib import Path
 from unittest import mock
 
 import testtools
+from oslo_config import cfg
+
 from consent_core import Answer, Mode, OnError, PolicyError, Silence, load_host_policy
 from nova_consent.conf import read_options
 from nova_consent.settings import HostSettings, Stance
-from oslo_config import cfg
 
 
 class SettingsTest(testtools.TestCase):

@@ -99,7 +99,8 @@ class Script {
             return tell(round, list);
         }
         if (word == "fails") return tell(round, consent::InquiryFailed{"libvirt", "no libvirtd"});
-        if (word == "fails-oddly") return tell(round, consent::InquiryFailed{"worker_lost", "a code that is not its own"});
+        if (word == "fails-oddly")
+            return tell(round, consent::InquiryFailed{"worker_lost", "a code that is not its own"});
         if (word == "early-answer") return tell(round, consent::VoterAnswered{0, Answer::consent, {}});
         if (word == "ends-itself") return say(lines::Ended{round});
         const unsigned count = word == "crowd" ? number_ : 3;

@@ -145,9 +145,10 @@ TEST_CASE("a slow worker is waited for while its deadline lasts") {
 TEST_CASE("4096 voters fit into a round") { CHECK(hear(*worker("crowd:4096"), inquiry()).answers.size() == 4094); }
 
 TEST_CASE("a worker that lies is killed and its round fails as worker_protocol") {
-    const auto script = GENERATE(as<std::string>{}, "another-pid", "another-version", "no-introduction", "ready-twice", "garbage",
-                                 "deep", "long-line", "foreign-round", "unsorted", "fails-oddly", "early-answer", "ends-itself",
-                                 "identifies-twice", "answers-twice", "out-of-range", "unasked-withdrawal");
+    const auto script =
+        GENERATE(as<std::string>{}, "another-pid", "another-version", "no-introduction", "ready-twice", "garbage",
+                 "deep", "long-line", "foreign-round", "unsorted", "fails-oddly", "early-answer", "ends-itself",
+                 "identifies-twice", "answers-twice", "out-of-range", "unasked-withdrawal");
     CAPTURE(script);
     const auto port = worker(script);
     const Heard heard = hear(*port, inquiry());
@@ -177,8 +178,13 @@ TEST_CASE("a worker that closes its output but lives on is lost and killed") {
 
 TEST_CASE("a stuck worker is killed at the deadline and its grace") {
     const auto [script, deadline] = GENERATE(table<std::string, milliseconds>({
-        {"never-ready", 1000ms}, {"deaf", 1000ms},       {"mute", 1000ms},       {"stuck", 1000ms},
-        {"stuck-asked", 50ms},   {"mute-asked", 50ms}, {"one-missing", 50ms},
+        {"never-ready", 1000ms},
+        {"deaf", 1000ms},
+        {"mute", 1000ms},
+        {"stuck", 1000ms},
+        {"stuck-asked", 50ms},
+        {"mute-asked", 50ms},
+        {"one-missing", 50ms},
     }));
     CAPTURE(script);
     const auto port = worker(script);
@@ -206,7 +212,8 @@ TEST_CASE("a worker that no longer ends rounds is found although nobody waits") 
     const pid_t pid = port->pid();
     REQUIRE(pid > 0);
     const TimePoint until = now() + 5000ms + slack;
-    while (port->pid() == pid && now() < until) std::this_thread::sleep_for(20ms);  // no event tells of it: nobody is there
+    while (port->pid() == pid && now() < until)
+        std::this_thread::sleep_for(20ms);  // no event tells of it: nobody is there
     CHECK(port->pid() == 0);
 }
 
@@ -300,7 +307,8 @@ TEST_CASE("a round outlives the VotersWorker that it came from") {
 
 TEST_CASE("a worker gets three descriptors, no blocked signals and a process group of its own") {
     std::vector<int> others;
-    for (int i = 0; i < 20; ++i) others.push_back(::open("/dev/null", O_RDONLY));  // inheritable, as carelessly as can be
+    for (int i = 0; i < 20; ++i)
+        others.push_back(::open("/dev/null", O_RDONLY));  // inheritable, as carelessly as can be
     const auto port = worker("account");
     sigset_t terminate;
     ::sigemptyset(&terminate);

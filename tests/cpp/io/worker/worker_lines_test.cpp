@@ -65,7 +65,9 @@ InquiryEvent any_event() {
             }
             return identified;
         }
-        case 1: return VoterAnswered{voter, *rc::gen::element(Answer::consent, Answer::refuse, Answer::abstain), any_text(1000)};
+        case 1:
+            return VoterAnswered{voter, *rc::gen::element(Answer::consent, Answer::refuse, Answer::abstain),
+                                 any_text(1000)};
         case 2: return VoterFellSilent{voter, any_text(1000)};
         case 3: return VoterLeft{voter, any_text(1000)};
         case 4: return VoterWithdrew{voter};
@@ -110,7 +112,8 @@ TEST_CASE("what is written is read back, report by report") {
         RC_ASSERT(is<lines::Report>(read));
         // Field by field through the writer, whose lines hold every field: two values that write alike are alike.
         RC_ASSERT(lines::write(std::get<lines::Report>(read)) == line);
-        RC_ASSERT(std::get<lines::Told>(std::get<lines::Report>(read)).event.index() == std::get<lines::Told>(in).event.index());
+        RC_ASSERT(std::get<lines::Told>(std::get<lines::Report>(read)).event.index() ==
+                  std::get<lines::Told>(in).event.index());
     }));
     const auto ready = lines::read_report(R"({"event":"ready","version":1,"pid":4711})");
     CHECK(std::get<lines::Ready>(std::get<lines::Report>(ready)).pid == 4711);
@@ -145,7 +148,8 @@ TEST_CASE("a report beyond its bounds is broken, and says in which") {
     const auto told = [](const std::string& rest) { return R"({"round":"r",)" + rest + "}"; };
     CHECK(why("[]") == "not a JSON object");
     CHECK(why(std::string(10000, '[')) == "nested too deep");
-    CHECK(why(R"({"event":"ready","version":1,"pid":1,"x":)" + std::string(100, '[') + std::string(100, ']') + "}") == "nested too deep");
+    CHECK(why(R"({"event":"ready","version":1,"pid":1,"x":)" + std::string(100, '[') + std::string(100, ']') + "}") ==
+          "nested too deep");
     CHECK(why(std::string(lines::max_line + 1, ' ')) == "longer than a line may be");
     CHECK(why("{\"event\":\"ended\",\"round\":\"\xff\"}") == "not a JSON object");
     CHECK(why(R"({"event":"ended","round":""})") == "round is empty");
@@ -154,7 +158,8 @@ TEST_CASE("a report beyond its bounds is broken, and says in which") {
           "voter is not a whole number from 0 to 4095");
     CHECK(why(told(R"("event":"answered","voter":-1,"answer":"consent","because":"")")) ==
           "voter is not a whole number from 0 to 4095");
-    CHECK(why(told(R"("event":"answered","voter":1,"answer":"yes","because":"")")) == "answer is not a word known here");
+    CHECK(why(told(R"("event":"answered","voter":1,"answer":"yes","because":"")")) ==
+          "answer is not a word known here");
     CHECK(why(told(R"("event":"answered","voter":1,"answer":"consent")")) == "because is missing");
     CHECK(why(told(R"("event":"answered","voter":1,"answer":"consent","because":")" + std::string(4097, 'b') + '"')) ==
           "because is too long");
@@ -176,7 +181,8 @@ TEST_CASE("a stream is cut into the same lines however it is sliced") {
         lines::LineCutter one;
         lines::LineCutter other;
         RC_ASSERT(one.feed(text, at_once));
-        for (std::size_t at = 0; at < text.size(); at += step) RC_ASSERT(other.feed(std::string_view(text).substr(at, step), sliced));
+        for (std::size_t at = 0; at < text.size(); at += step)
+            RC_ASSERT(other.feed(std::string_view(text).substr(at, step), sliced));
         RC_ASSERT(at_once == sliced);
         std::string joined;
         for (const auto& line : at_once) joined += line + '\n';
