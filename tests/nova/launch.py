@@ -55,6 +55,8 @@ class Outcomes(unittest.TestResult):
         self._write(test, "failed", "passed, where it is expected to fail")
 
     def _write(self, test: unittest.TestCase, outcome: str, details: str) -> None:
+        # Nova's captured log comes before the traceback and is longer by far.
+        details = details.rpartition("\n}}}\n")[2]
         taken_s = time.monotonic() - self._began.get(test.id(), time.monotonic())
         line = {
             "id": test.id(),
@@ -82,6 +84,7 @@ def put_plugin(with_filter: bool, with_driver: bool) -> None:
     from consent_core import MemoryVoters, Voter
     from nova import test
     from nova.tests.functional.libvirt import base
+    from nova_consent.cmd import make_driver_known
     from nova_consent.conf import OPTIONS
 
     if with_filter:
@@ -104,6 +107,7 @@ def put_plugin(with_filter: bool, with_driver: bool) -> None:
         test.TestCase.start_service = start_service
 
     if with_driver:
+        make_driver_known()
         nova.conf.CONF.register_opts(OPTIONS, "consent")
         neighbours = [Voter(f"00000000-0000-4000-8000-00000000000{n}", f"n{n}") for n in range(3)]
         nova_consent.driver.open_voters = lambda *_: MemoryVoters(neighbours)
