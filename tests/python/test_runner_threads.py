@@ -138,32 +138,17 @@ def test_keyboard_interrupt_ends_the_round() -> None:
     assert runner.run(request(voter_deadline_s=0.05)).verdict is State.EXPIRED
 
 
-def test_a_signal_from_elsewhere_interrupts_a_waiting_round() -> None:
-    program = """
-import sys
-from scripted import request, voters
-from consent_core import MemoryVoters, Runner, VotersIdentified
-def told(event):
-    if isinstance(event, VotersIdentified):
-        print("waiting", flush=True)
-try:
-    Runner(MemoryVoters(voters(1), default=None)).run(request(20.0, 20.0), told)
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=os.path.dirname(__file__),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "waiting\n"
-        sent = time.monotonic()
-        child.send_signal(signal.SIGINT)
-        assert child.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - sent < 0.5
-        assert child.wait(5) == 0
+def test_an_interrupt_while_nothing_else_happens_ends_the_round() -> None:
+    """No event of the round lets Python run: only the look-out for signals can."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            silent_runner().run(request(voter_deadline_s=20.0, round_deadline_s=20.0))
+        assert 0.2 <= time.monotonic() - begun < 0.7
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_handler_that_raises_nothing_lets_the_round_go_on() -> None:
