@@ -89,9 +89,9 @@ void print_table(std::ostream& out, const RoundReport& report, const Occasion& o
         out << '\n';
     }
     out << occasion.host << ": " << sentence(report) << '\n'
-        << "Round " << report.round << ", " << number_of(report.voters.size(), "guest") << ", " << report.elapsed_ms
-        << " ms. A dry run: nothing migrates. Only guests were asked, not the hypervisor's own\n"
-           "voice (accept_incoming in /etc/nova/consent.d/host.yaml).\n";
+        << number_of(report.voters.size(), "guest") << " asked, " << report.elapsed_ms << " ms, round " << report.round << ".\n"
+        << "A dry run: nothing migrates. The hypervisor's own voice was not asked\n"
+           "(accept_incoming in /etc/nova/consent.d/host.yaml).\n";
 }
 
 void print_json(std::ostream& out, const RoundReport& report, const Occasion& occasion) {
