@@ -92,7 +92,7 @@ class Shell:
         steps = "status=0\n" + "".join(f"{step} || status=$?\n" for step in commands(code))
         self.bash.stdin.write(f"{steps}echo; echo {end} $status\n")
         self.bash.stdin.flush()
-        printed = []
+        printed: list[str] = []
         for line in self.bash.stdout:
             if line.startswith(end):
                 return int(line.split()[1]), "".join(printed)
