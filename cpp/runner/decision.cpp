@@ -11,7 +11,8 @@
 namespace consent {
 namespace {
 
-constexpr std::size_t max_reason = 500;  // characters of the whole line; bytes here, which is at most that
+// In characters. Words are cut before they come here (wire::max_because); the rest of a line fits beside them.
+constexpr std::size_t max_reason = 500;
 constexpr std::size_t max_shown_name = 64;
 constexpr std::size_t max_shown_words = 220;
 

@@ -213,8 +213,9 @@ class Round {
         if (now >= limit) {
             fail("worker_timeout", migration_.state == State::identified
                                        ? "nothing was heard of the guests within " + seconds(request_.round_deadline)
-                                       : std::to_string(migration_.owed) +
-                                             " voters were still owed at the deadline of " +
+                                       : std::to_string(migration_.owed) + " of " +
+                                             std::to_string(migration_.votes.size()) +
+                                             " votes were still owed at the deadline of " +
                                              seconds(request_.round_deadline) + " and nothing was heard of them");
             return;
         }
@@ -439,7 +440,8 @@ class Round {
 
     void end_without_place() {
         report_.because = "no place came within " + seconds(request_.round_deadline) + ": " +
-                          std::to_string(host_.max_rounds) + " other rounds were under way (max_rounds)";
+                          "as many rounds as max_rounds allows (" + std::to_string(host_.max_rounds) +
+                          ") were under way";
         feed({.kind = EventKind::deadline_passed, .now = host_.clock->now()});
     }
 

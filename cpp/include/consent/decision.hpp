@@ -17,7 +17,7 @@ struct Decision {
     /// Who made it so, for the log line: "guest NAME", "hypervisor NAME", "deadline", "error CODE", "cancel"; "mode
     /// audit" or "mode off" for what the mode lets through; "all voters" or "nobody asked" for a consent.
     std::string decided_by;
-    /// One printable line for the admin: who, what, why. At most 500 bytes; empty for a consent.
+    /// One printable line for the admin: who, what, why. At most 500 characters; empty for a consent.
     std::string reason;
 };
 

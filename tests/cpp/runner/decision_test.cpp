@@ -111,10 +111,11 @@ TEST_CASE("decision: silence and deadlines") {
           "guest g (id-of-g) did not answer (no answer within 5 s), and its silence counts as a refusal; 1 asked: 1 "
           "silent");
     RoundReport none = report(State::expired);
-    none.because = "no place came within 20 s: 8 other rounds were under way (max_rounds)";
+    none.because = "no place came within 20 s: as many rounds as max_rounds allows (8) were under way";
     const Decision late = decide(none, Mode::enforce, OnError::refuse);
     CHECK(late.decided_by == "deadline");
-    CHECK(late.reason == "the deadline passed: no place came within 20 s: 8 other rounds were under way (max_rounds)");
+    CHECK(late.reason ==
+          "the deadline passed: no place came within 20 s: as many rounds as max_rounds allows (8) were under way");
 }
 
 TEST_CASE("decision: our own failure says what to do, for each code") {
@@ -140,13 +141,15 @@ TEST_CASE("decision: consents") {
     CHECK(decide(report(State::consented), Mode::audit, OnError::refuse).decided_by == "nobody asked");
 }
 
-TEST_CASE("decision: one printable line of at most 500 bytes whatever comes, and never a crash") {
+TEST_CASE("decision: one printable line of at most 500 characters whatever comes, and never a crash") {
     const std::string endless(5000, 'w');
     VoterReport loud = voter(endless, Vote::refused, endless + "\n\x1b[2J");
     loud.voter.id = endless;
+    loud.voter.kind = VoterKind::mover;
     for (const State verdict : {State::refused, State::expired, State::failed}) {
         for (const std::int32_t decided_by : {-1, 0, 1, 2147483647, -2147483647}) {
             RoundReport r = report(verdict, {loud});
+            for (std::size_t i = 0; i < 4000; ++i) { r.voters.push_back(voter("g", static_cast<Vote>(i % 7))); }
             r.decided_by = decided_by;
             r.because = loud.because;
             r.failure_code = endless;

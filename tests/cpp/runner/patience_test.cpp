@@ -48,6 +48,9 @@ TEST_CASE("text: cut between characters, one line, quotes that cannot be left") 
     CHECK(one_line("abcdefgh", 6) == "abc...");
     CHECK(one_line("abcdefgh", 2) == "ab");
     CHECK(one_line("", 0).empty());
+    CHECK(one_line("\xc3\xa4\xc3\xa4", 2) == "\xc3\xa4\xc3\xa4");  // characters count, not bytes
+    CHECK(one_line("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 4) == "\xc3\xa4...");
+    CHECK(one_line(std::string(100, '\x80'), 10).size() <= 40);  // no UTF-8: bounded all the same
     CHECK(quoted(R"(no" allowed by "admin)", 100) == R"("no' allowed by 'admin")");
 }
 

@@ -148,7 +148,7 @@ TEST_CASE("spoken votes stand first, and the guests are asked all the same") {
     CHECK(report.voters[1].elapsed_ms == 5);
 }
 
-TEST_CASE("an advisory spoken refusal is recorded and decides nothing") {
+TEST_CASE("an advisory spoken refusal is recorded and decides nothing, not even that nobody is asked") {
     Bench b({{ms(1), guests(1)}, {ms(5), VoterAnswered{0, Answer::consent, ""}}});
     Spoken advice = hypervisor("host2", Answer::refuse, "rather not");
     advice.voter.binding = false;
@@ -157,6 +157,8 @@ TEST_CASE("an advisory spoken refusal is recorded and decides nothing") {
     CHECK(report.verdict == State::consented);
     CHECK(report.voters[0].vote == Vote::refused);
     CHECK(report.voters[0].because == "rather not");
+    REQUIRE(report.voters.size() == 2);
+    CHECK(report.voters[1].vote == Vote::consented);
 }
 
 TEST_CASE("without guests only what is spoken counts, and no port is needed") {
@@ -226,7 +228,7 @@ TEST_CASE("an adapter that hangs is our failure, never a consent, within the dea
         const RoundReport report = b.run();
         CHECK(report.verdict == State::failed);
         CHECK(report.failure_code == "worker_timeout");
-        CHECK_THAT(report.because, ContainsSubstring("1 voters were still owed at the deadline of 20 s"));
+        CHECK_THAT(report.because, ContainsSubstring("1 of 2 votes were still owed at the deadline of 20 s"));
         CHECK(report.voters[0].vote == Vote::consented);
         CHECK(report.voters[1].vote == Vote::awaited);
         CHECK(report.elapsed_ms == 20400);
@@ -411,11 +413,24 @@ TEST_CASE("a consent that cannot be recorded is none") {
 TEST_CASE("what breaks the port's rules is a failure with a code") {
     std::vector<Line> script;
     std::string code = "worker_protocol";
+    std::string why;
     VotersIdentified odd = guests(2);
-    SECTION("an answer before the guests are identified") { script = {{ms(1), VoterAnswered{0, Answer::consent, ""}}}; }
-    SECTION("silence before") { script = {{ms(1), VoterFellSilent{0, ""}}}; }
-    SECTION("a departure before") { script = {{ms(1), VoterLeft{0, ""}}}; }
-    SECTION("a withdrawal before") { script = {{ms(1), VoterWithdrew{0}}}; }
+    SECTION("an answer before the guests are identified") {
+        script = {{ms(1), VoterAnswered{0, Answer::consent, ""}}};
+        why = "before the guests were identified";
+    }
+    SECTION("silence before") {
+        script = {{ms(1), VoterFellSilent{0, ""}}};
+        why = "before the guests were identified";
+    }
+    SECTION("a departure before") {
+        script = {{ms(1), VoterLeft{0, ""}}};
+        why = "before the guests were identified";
+    }
+    SECTION("a withdrawal before") {
+        script = {{ms(1), VoterWithdrew{0}}};
+        why = "before the guests were identified";
+    }
     SECTION("a voter that there is not") {
         script = {{ms(1), guests(2)}, {ms(2), VoterAnswered{2, Answer::consent, ""}}};
     }
@@ -443,10 +458,12 @@ TEST_CASE("what breaks the port's rules is a failure with a code") {
     }
     Bench b(script);
     b.request.silence = Silence::abstain;
+    b.request.spoken = {hypervisor("host2", Answer::consent)};  // counts among the ballots, not among the guests
     const RoundReport report = b.run();
     CHECK(report.verdict == State::failed);
     CHECK(report.failure_code == code);
     CHECK_FALSE(report.because.empty());
+    CHECK_THAT(report.because, ContainsSubstring(why));
     CHECK(report.decided_by == -1);
     CHECK(b.voters->seen.ended == 1);
 }
