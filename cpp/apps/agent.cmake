@@ -4,20 +4,15 @@ if(NOT CONSENT_AGENT)
 endif()
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 find_package(nlohmann_json 3.11 REQUIRED)
-find_library(CONSENT_PROGRAM_OPTIONS_ARCHIVE NAMES libboost_program_options.a REQUIRED)
 
 add_executable(consent-agent
   consent_agent/agent.cpp consent_agent/channel.cpp consent_agent/command.cpp consent_agent/descriptor.cpp
   consent_agent/journal.cpp consent_agent/main.cpp)
 target_compile_definitions(consent-agent PRIVATE CONSENT_VERSION="${PROJECT_VERSION}")
-target_include_directories(consent-agent PRIVATE ${Boost_INCLUDE_DIRS})
-target_link_libraries(consent-agent PRIVATE consent_base consent_protocol consent_policy nlohmann_json::nlohmann_json)
-if(CONSENT_SANITIZE)
-  # The sanitizers' runtimes do not link statically; this one is for tests, not for guests.
-  target_link_libraries(consent-agent PRIVATE Boost::program_options)
-else()
+target_link_libraries(consent-agent PRIVATE consent_base consent_protocol consent_policy Boost::program_options
+                                            nlohmann_json::nlohmann_json)
+if(NOT CONSENT_SANITIZE)  # whose runtimes do not link statically: that one is for tests, not for guests
   set_target_properties(consent-agent PROPERTIES CONSENT_STATIC ON POSITION_INDEPENDENT_CODE OFF)
-  target_link_libraries(consent-agent PRIVATE ${CONSENT_PROGRAM_OPTIONS_ARCHIVE})
   # Not position independent: no relocated, hence no anonymous, pages. Its memory is bounded by a test.
   target_link_options(consent-agent PRIVATE -static -no-pie -Wl,--gc-sections -Wl,-z,norelro)
 endif()

@@ -1,6 +1,5 @@
 # The programs of a compute host: consent-worker and consentctl.
 if(CONSENT_LIBVIRT)
-  set(Boost_USE_STATIC_LIBS ON)  # the programs then run where Boost is not installed
   find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 
   add_executable(consent-worker consent_worker/main.cpp consent_worker/confine.cpp)

@@ -223,12 +223,13 @@ bool Agent::settle(const Asked& asked, SteadyTime now) {
     } else if (consented != nullptr) {
         answer(asked.request, Answer::consent, named(*consented), now);
     } else {
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): at least one was asked, and ended in none of the above
         answer(asked.request, Answer::abstain, named(*abstained), now);
     }
     return true;
 }
 
-void Agent::answer(const wire::Request& request, Answer answer, std::string because, SteadyTime now) {
+void Agent::answer(const wire::Request& request, Answer answer, const std::string& because, SteadyTime now) {
     const wire::Reply reply{request.id, answer, wire::clean(because)};
     const bool sent = channel_.send(wire::serialise(reply), now);
     std::string line = describe(request) + "answer " + std::string(to_string(answer));

@@ -55,7 +55,7 @@ class Agent {
     void greet(SteadyTime now);
     /// True: the request is settled.
     bool settle(const Asked& asked, SteadyTime now);
-    void answer(const wire::Request& request, Answer answer, std::string because, SteadyTime now);
+    void answer(const wire::Request& request, Answer answer, const std::string& because, SteadyTime now);
     void stay_silent(const wire::Request& request, std::string_view why);
     [[nodiscard]] std::size_t running() const noexcept;
 

@@ -60,7 +60,7 @@ void block_signals() {
     sigemptyset(&set);
     for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) { sigaddset(&set, signal); }
     sigprocmask(SIG_BLOCK, &set, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);  // a host that leaves while we write is an error of that write
+    (void)::signal(SIGPIPE, SIG_IGN);  // a host that leaves while we write is an error of that write
 }
 
 /// What the agent has inherited is not handed on to its applications. A kernel before 5.11 cannot: then they get it.
