@@ -65,8 +65,9 @@ void Channel::forget(const std::string& id) {
     asks_.erase(found);
     if (!answered) answers_ = false;
     if (!answered && sent && state_ == State::open) {
-        send(wire::serialise(wire::Withdraw{id}));
-        if (unanswered_bytes_ > max_unanswered_bytes) give_up("it reads nothing: 256 KiB of requests wait for it");
+        if (!full()) send(wire::serialise(wire::Withdraw{id}));
+        if (state_ == State::open && full())
+            give_up("it answers nothing: " + std::to_string(max_unread_lines) + " lines wait for it");
     }
     rest();
 }
@@ -76,7 +77,7 @@ std::string Channel::account(const std::string& id) const {
     if (state_ == State::held)
         return "its channel is held by " + (holder_.empty() ? "another reader, who left no note" : holder_);
     if (state_ != State::open) return "its channel did not open in time";
-    if (found == asks_.end()) return "it was not asked";
+    if (found == asks_.end() || !found->second.sent) return "it was not asked: it leaves unread what came before";
     const std::size_t bytes = bytes_ - found->second.bytes_before;
     const std::size_t lines = lines_ - found->second.lines_before;
     if (bytes == 0) return "it sent nothing";
@@ -183,7 +184,7 @@ void Channel::opened(std::uint64_t attempt, const Outcome& outcome) {
     outgoing_.clear();
     watches_writable_ = false;
     hellos_ = 0;
-    useless_bytes_ = useless_lines_ = unanswered_bytes_ = 0;
+    useless_bytes_ = useless_lines_ = sent_lines_ = read_lines_ = 0;
     answers_ = true;
     auto* self =
         new std::weak_ptr<Channel>(weak_from_this());  // NOLINT(cppcoreguidelines-owning-memory): libvirt's now
@@ -354,8 +355,10 @@ void Channel::take(const wire::Reply& reply) {
     found->second.answered = true;
     found->second.consented = reply.answer == Answer::consent;
     answers_ = true;
-    useless_bytes_ = useless_lines_ = unanswered_bytes_ = 0;
+    useless_bytes_ = useless_lines_ = 0;
+    read_lines_ = std::max(read_lines_, found->second.number);
     found->second.listener(reply);
+    send_waiting();
 }
 
 void Channel::take(const wire::Withdraw& withdraw) {
@@ -389,18 +392,20 @@ void Channel::greet() {
     send(wire::serialise(wire::Hello{{wire::version}, std::string(software)}));
 }
 
+/// Sends the requests that wait, as far as the guest reads.
 void Channel::send_waiting() {
     for (auto& [id, ask] : asks_) {
         if (ask.sent || ask.answered) continue;
+        if (full()) return;
         ask.sent = true;
+        ask.number = sent_lines_ + 1;
         send(ask.line);
         if (state_ != State::open) return;
     }
-    if (unanswered_bytes_ > max_unanswered_bytes) give_up("it reads nothing: 256 KiB of requests wait for it");
 }
 
 void Channel::send(const std::string& line) {
-    unanswered_bytes_ += line.size();
+    ++sent_lines_;
     outgoing_ += line;
     flush();
 }

@@ -20,10 +20,13 @@
 
 namespace consent {
 
-inline constexpr std::size_t max_useless_bytes = 1024 * 1024;    ///< from a guest since its last answer
-inline constexpr std::size_t max_useless_lines = 256;            ///< likewise
-inline constexpr std::size_t max_unanswered_bytes = 256 * 1024;  ///< to a guest since its last answer
-inline constexpr int max_hellos = 4;                             ///< that we send on one open channel
+inline constexpr std::size_t max_useless_bytes = 1024 * 1024;  ///< from a guest since its last answer
+inline constexpr std::size_t max_useless_lines = 256;          ///< likewise
+/// To a guest, without a sign that it reads. Linux calls a local socket full at a quarter of net.core.wmem_default, which is
+/// some 40 of our lines; what does not fit takes libvirtd's places for requests of one client (max_client_requests, 5 by
+/// default), and without one of these the connection stands still, for every guest.
+inline constexpr std::size_t max_unread_lines = 16;
+inline constexpr int max_hellos = 4;  ///< that we send on one open channel
 inline constexpr milliseconds linger{
     2000};  ///< how long an unused channel stays open, so that a burst of rounds shares it
 
@@ -78,7 +81,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
         bool answered = false;
         bool consented = false;  ///< and has not taken it back
         bool sent = false;
-        bool lost = false;  ///< sent on a stream that ended since
+        bool lost = false;       ///< sent on a stream that ended since
+        std::size_t number = 0;  ///< of its line among those sent on this stream, from 1
         std::size_t bytes_before = 0;
         std::size_t lines_before = 0;
     };
@@ -111,6 +115,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     void send(const std::string& line);
     void flush();
     void send_waiting();
+    [[nodiscard]] bool full() const { return sent_lines_ - read_lines_ >= max_unread_lines; }
 
     Services services_;
     std::string guest_;
@@ -133,8 +138,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
     std::size_t lines_ = 0;
     std::size_t useless_bytes_ = 0;
     std::size_t useless_lines_ = 0;
-    std::size_t unanswered_bytes_ = 0;
-    std::string last_useless_;  ///< of the lines that were no answer
+    std::size_t sent_lines_ = 0;  ///< on this stream
+    std::size_t read_lines_ = 0;  ///< of these, known to be read: an answer proves it of its request and all before
+    std::string last_useless_;    ///< of the lines that were no answer
 };
 
 }  // namespace consent
