@@ -95,9 +95,10 @@ def timed(act: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def measure(host: Host, guests: Sequence[Guest], repeats: int) -> dict[str, list[float]]:
+def measure(
+    host: Host, connection: libvirt.virConnect, guests: Sequence[Guest], repeats: int
+) -> dict[str, list[float]]:
     """Milliseconds of each way, in the order in which they were measured."""
-    connection = libvirt.open(host.uri)
     worker = os.environ.get("CONSENT_WORKER") or program("consent-worker")
     with WorkerVoters(worker, host.uri) as voters, ThreadPoolExecutor(len(guests)) as pool:
         runner = Runner(voters)
@@ -132,7 +133,6 @@ def measure(host: Host, guests: Sequence[Guest], repeats: int) -> dict[str, list
                     await_free(connection, guests)
                 else:
                     times[name].append(timed(ways[name]))
-    connection.close()
     return times
 
 
@@ -149,7 +149,7 @@ def main() -> int:
         print(f"booting {len(specs)} guests", flush=True)
         image = build_guest_image(agent, FOLDER / "images")
         guests = boot(host, connection, image, specs)
-        times = measure(host, guests, arguments.repeats)
+        times = measure(host, connection, guests, arguments.repeats)
         connection.close()
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(

@@ -35,8 +35,9 @@ _MODULES = (
 )
 
 # "quiet": the console is an 8250, emulated a byte at a time. "panic=1": a guest whose init ends
-# restarts rather than hangs.
-KERNEL_COMMAND_LINE = "console=ttyS0 quiet panic=1"
+# restarts rather than hangs. The others: on a busy machine the guest's clock stands still for longer
+# than its kernel believes a clock can.
+KERNEL_COMMAND_LINE = "console=ttyS0 quiet panic=1 no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
 
 
 class ImageError(Exception):
