@@ -51,7 +51,7 @@ StreamHandle own(virStreamPtr stream) {
 }
 
 LibvirtError LibvirtError::last() {
-    const virErrorPtr error = virGetLastError();
+    const virError* const error = virGetLastError();
     if (error == nullptr) return {VIR_ERR_INTERNAL_ERROR, "libvirt gave no reason"};
     return {error->code, wire::clean(error->message != nullptr ? error->message : "", 300)};
 }
