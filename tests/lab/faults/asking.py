@@ -22,7 +22,7 @@ from consent_core import (
 )
 from kit.guests import Guest
 
-# What the issue grants beyond a deadline: the time to give up on a stuck worker and to end it.
+# What a round may take beyond its deadline: the time to give up on a stuck worker and to end it.
 GRACE_S = 0.5
 
 MOVER = Subject(
