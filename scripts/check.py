@@ -172,7 +172,9 @@ OURS = re.compile(
 PYTEST = re.compile(
     r"^(?:=+ )?(?:(?P<failed>\d+) failed, )?(?P<passed>\d+) passed\b.* in [\d.]+s", re.M
 )
-CTEST = re.compile(r"^\d+% tests passed, (?P<failed>\d+) tests failed out of (?P<total>\d+)$", re.M)
+CTEST = re.compile(
+    r"^\d+% tests passed(?:, (?P<failed>\d+) tests failed)? out of (?P<total>\d+)$", re.M
+)
 STESTR = re.compile(r"^ - (?P<word>Passed|Failed): (?P<count>\d+)$", re.M)
 
 
@@ -183,7 +185,7 @@ def count_tests(log: str) -> tuple[int, int] | None:
     if found := list(PYTEST.finditer(log)):
         return sum(int(m["passed"]) for m in found), sum(int(m["failed"] or 0) for m in found)
     if found := list(CTEST.finditer(log)):
-        failed = sum(int(m["failed"]) for m in found)
+        failed = sum(int(m["failed"] or 0) for m in found)
         return sum(int(m["total"]) for m in found) - failed, failed
     if found := list(STESTR.finditer(log)):
         words = {

@@ -38,6 +38,7 @@ check = load()
         ("====== 12 passed, 2 skipped in 3.21s ======", (12, 0)),
         ("1 failed, 5 passed in 0.10s", (5, 1)),
         ("100% tests passed, 0 tests failed out of 31\n", (31, 0)),
+        ("100% tests passed out of 31\n", (31, 0)),
         ("97% tests passed, 1 tests failed out of 31\n", (30, 1)),
         (" - Passed: 20\n - Failed: 2\n...\n - Passed: 2\n - Failed: 0\n", (22, 2)),
         ("5 passed in 1.0s\n7 passed, 1 failed\n", (7, 1)),

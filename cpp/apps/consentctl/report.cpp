@@ -24,8 +24,8 @@ using Row = std::array<std::string, 5>;
 
 /// Characters, not bytes: code points that do not continue another.
 std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 std::string milliseconds_of(const VoterReport& voter) {
@@ -69,8 +69,8 @@ void print_table(std::ostream& out, const RoundReport& report, const Occasion& o
     std::vector<Row> rows{{"GUEST", "PROJECT", "ANSWER", "MS", "BECAUSE"}};
     for (const VoterReport& voter : report.voters)
         rows.push_back({voter.voter.name.empty() ? voter.voter.id : voter.voter.name,
-                        voter.voter.project.empty() ? "-" : voter.voter.project,
-                        std::string(to_string(voter.vote)), milliseconds_of(voter), reason(voter)});
+                        voter.voter.project.empty() ? "-" : voter.voter.project, std::string(to_string(voter.vote)),
+                        milliseconds_of(voter), reason(voter)});
     if (rows.size() > 1) {
         std::array<std::size_t, 5> widths{};
         for (const Row& row : rows)
@@ -89,7 +89,8 @@ void print_table(std::ostream& out, const RoundReport& report, const Occasion& o
         out << '\n';
     }
     out << occasion.host << ": " << sentence(report) << '\n'
-        << number_of(report.voters.size(), "guest") << " asked, " << report.elapsed_ms << " ms, round " << report.round << ".\n"
+        << number_of(report.voters.size(), "guest") << " asked, " << report.elapsed_ms << " ms, round " << report.round
+        << ".\n"
         << "A dry run: nothing migrates. The hypervisor's own voice was not asked\n"
            "(accept_incoming in /etc/nova/consent.d/host.yaml).\n";
 }
@@ -97,7 +98,8 @@ void print_table(std::ostream& out, const RoundReport& report, const Occasion& o
 void print_json(std::ostream& out, const RoundReport& report, const Occasion& occasion) {
     using json = nlohmann::ordered_json;
     json voters = json::array();
-    json counts{{"awaited", 0}, {"consented", 0}, {"refused", 0}, {"abstained", 0}, {"silent", 0}, {"left", 0}, {"withdrawn", 0}};
+    json counts{{"awaited", 0}, {"consented", 0}, {"refused", 0},  {"abstained", 0},
+                {"silent", 0},  {"left", 0},      {"withdrawn", 0}};
     for (const VoterReport& voter : report.voters) {
         const std::string vote{to_string(voter.vote)};
         counts[vote] = counts.value(vote, 0) + 1;

@@ -31,8 +31,7 @@ void run_until_posted(const std::function<void()>& last) {
     });
     try {
         loop().run();
-    } catch (const Done&) {
-    }
+    } catch (const Done&) {}
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ const std::string ours = "org.openstack.consent.0";
 }  // namespace
 
 TEST_CASE("a guest whose agent has the channel open is connected") {
-    const auto guest = read_guest(domain(channel("org.qemu.guest_agent.0", "disconnected") + channel(ours, "connected")));
+    const auto guest =
+        read_guest(domain(channel("org.qemu.guest_agent.0", "disconnected") + channel(ours, "connected")));
     REQUIRE(guest);
     CHECK(guest->id == id);
     CHECK(guest->name == "instance-00000001");
@@ -43,9 +44,10 @@ TEST_CASE("a guest without an agent, channel or state is not connected") {
 
 TEST_CASE("the project is the owner's, whatever prefix Nova's namespace has") {
     for (const std::string prefix : {"nova:", "n:", ""}) {
-        const std::string metadata = "<metadata><" + prefix + "instance xmlns:nova='x' xmlns:n='x'><" + prefix + "owner><" + prefix +
-                                     "user uuid='u'>a</" + prefix + "user><" + prefix + "project uuid='p1'>b</" + prefix +
-                                     "project></" + prefix + "owner></" + prefix + "instance></metadata>";
+        const std::string metadata = "<metadata><" + prefix + "instance xmlns:nova='x' xmlns:n='x'><" + prefix +
+                                     "owner><" + prefix + "user uuid='u'>a</" + prefix + "user><" + prefix +
+                                     "project uuid='p1'>b</" + prefix + "project></" + prefix + "owner></" + prefix +
+                                     "instance></metadata>";
         CHECK(read_guest(domain("", metadata))->project == "p1");
     }
 }
@@ -68,6 +70,7 @@ TEST_CASE("what is no domain is none") {
 TEST_CASE("a name longer than libvirt's is cut, a project longer than Nova's is unknown") {
     const std::string named = "<domain><name>" + std::string(1000, 'n') + "</name><uuid>u</uuid></domain>";
     CHECK(read_guest(named)->name.size() == 255);
-    const std::string metadata = "<metadata><instance><owner><project uuid='" + std::string(256, 'p') + "'/></owner></instance></metadata>";
+    const std::string metadata =
+        "<metadata><instance><owner><project uuid='" + std::string(256, 'p') + "'/></owner></instance></metadata>";
     CHECK(read_guest(domain("", metadata))->project.empty());
 }

@@ -43,7 +43,8 @@ std::string limit_of(pid_t pid, const std::string& name) {
 
 /// Runs the program on `input` and waits for its end. Exit status and standard output.
 std::pair<int, std::string> run(const std::string& input, const std::string& arguments) {
-    const std::string command = "printf '%s' '" + input + "' | timeout 20 " CONSENT_WORKER " " + arguments + " 2>/dev/null";
+    const std::string command =
+        "printf '%s' '" + input + "' | timeout 20 " CONSENT_WORKER " " + arguments + " 2>/dev/null";
     FILE* pipe = ::popen(command.c_str(), "r");
     std::string output;
     for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
