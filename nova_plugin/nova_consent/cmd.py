@@ -23,6 +23,7 @@ def main() -> None:
 def make_driver_known() -> None:
     """Adds our part of nova.virt to Nova's own. Does nothing when Nova finds it already."""
     import nova.virt
+
     import nova_consent
 
     ours = str(Path(nova_consent.__file__).parent.parent / "nova" / "virt")

@@ -12,9 +12,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from oslo_utils import timeutils
-
 from nova import objects
+from oslo_utils import timeutils
 
 MODE_STAT = "consent_mode"
 """Key of a compute node's stats: the mode of the gate there. Absent or empty: no gate."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from nova import context as nova_context
+from nova import objects
 from nova.scheduler import filters, utils
 from oslo_log import log as logging
 
-from nova import context as nova_context
-from nova import objects
 from nova_consent.facts import ACCEPT_INCOMING_STAT, MODE_STAT
 
 LOG = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
+from nova import exception
 from oslo_log import log as logging
 
 from consent_core import (
@@ -36,7 +37,6 @@ from consent_core import (
     Voters,
     decide,
 )
-from nova import exception
 from nova_consent import facts
 from nova_consent.conf import Options
 from nova_consent.offload import offload, within

@@ -80,11 +80,11 @@ def each_test(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 def put_plugin(with_filter: bool, with_driver: bool) -> None:
     """Puts the plugin under tests that know nothing of it, by way of Nova's own test bases."""
     import nova.conf
+    from nova import test
     from nova.tests.functional.libvirt import base
 
     import nova_consent.driver
     from consent_core import MemoryVoters, Voter
-    from nova import test
     from nova_consent.cmd import make_driver_known
     from nova_consent.conf import OPTIONS
 

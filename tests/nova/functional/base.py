@@ -16,12 +16,12 @@ from unittest import mock
 
 import fixtures
 import nova.conf
+from nova import context as nova_context
+from nova import objects
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.libvirt import base
 
 from consent_core import Answer, MemoryVoters, Runner, Voter
-from nova import context as nova_context
-from nova import objects
 from nova_consent.cmd import make_driver_known
 from nova_consent.conf import OPTIONS
 

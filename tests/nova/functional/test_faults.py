@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from unittest import mock
 
-from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 from nova import exception
+
+from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 
 POINTS = (
     "nova_consent.settings.HostSettings.current",

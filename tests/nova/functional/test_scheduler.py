@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from unittest import mock
 
-from functional.base import ConsentTestBase, neighbours
 from nova import objects
+
+from functional.base import ConsentTestBase, neighbours
 
 REFUSE = "accept_incoming: {answer: refuse, because: firmware update}\n"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from unittest import mock
 
 from lxml import etree
+from nova import context, objects
+from nova.virt import driver as virt_driver
 from nova.virt.libvirt import blockinfo
 from oslo_config import cfg
 
 from consent_core import WorkerVoters
 from functional.base import ConsentTestBase
-from nova import context, objects
-from nova.virt import driver as virt_driver
 from nova_consent.conf import ConfigError
 from nova_consent.driver import CHANNEL
 

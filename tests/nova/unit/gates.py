@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from nova import context, objects, test
 from nova.tests.unit import fake_instance
 from oslo_config import cfg
 
 from consent_core import MemoryVoters, Voter
-from nova import context, objects, test
 from nova_consent.conf import read_options
 from nova_consent.gate import Gate
 from nova_consent.settings import HostSettings

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import nova.virt
 import testtools
 
-import nova.virt
 import nova_consent
 from nova_consent import cmd
 

@@ -15,10 +15,11 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
+from nova import exception
+
 import consent_core
 import nova_consent
 from consent_core import Answer, MemoryVoters, Voter
-from nova import exception
 from unit.gates import NEIGHBOUR, GateTestCase
 
 OURS = (str(Path(nova_consent.__file__).parent), str(Path(consent_core.__file__).parent))

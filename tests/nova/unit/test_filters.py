@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from unittest import mock
 
+from nova import context, objects, test
 from nova.exception import InstanceNotFound
 
-from nova import context, objects, test
 from nova_consent.filters import ConsentFilter
 
 REFUSES = {"consent_mode": "enforce", "consent_accept_incoming": "refuse"}

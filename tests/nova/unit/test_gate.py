@@ -8,9 +8,9 @@ import time
 from unittest import mock
 
 import testtools
+from nova import exception
 
 from consent_core import Answer, MemoryVoters, Voter
-from nova import exception
 from nova_consent.gate import Memory
 from unit.gates import NEIGHBOUR, GateTestCase
 

@@ -7,8 +7,8 @@ import time
 from unittest import mock
 
 import testtools
-
 from nova import utils
+
 from nova_consent.offload import TooSlowError, offload, within
 
 
