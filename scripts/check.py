@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -318,7 +319,6 @@ class Checks:
         self.total_limit_s = total_limit_s
 
     def run(self) -> bool:
-        LOGS.mkdir(parents=True, exist_ok=True)
         while self.waiting or self.running:
             self.fail_unmet()
             while stage := self.startable():
@@ -494,6 +494,13 @@ def main() -> int:
         parser.error(f"no stage {error}; --list names them")
     if shutil.which("bash") is None:
         parser.error("bash is needed")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    alone = (LOGS / "lock").open("w")  # held until this process ends
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("check: another check runs in this checkout", file=sys.stderr)
+        return 2
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     checks = Checks(stages)
 

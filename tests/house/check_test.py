@@ -144,3 +144,15 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert time.monotonic() - began < 35
     assert not alive(ready)
+
+
+def test_two_checks_in_one_checkout_do_not_meet(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "up")
+    os.mkfifo(tmp_path / "go")
+    process = start(tmp_path, [("a", "echo up > up; cat go", 50, (), True)])
+    (tmp_path / "up").read_text()
+    status, _ = run(tmp_path, [("b", "true", 9, (), True)])
+    assert status == 2
+    (tmp_path / "go").write_text("")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
