@@ -30,8 +30,8 @@ _BOOT_S = 60.0  # 3 s alone on a core; many boot at once on a busy machine
 class GuestSpec:
     """What a guest is made of.
 
-    `answer`, `because`: its first policy. `holder`: who has the channel open: agent, none, or a
-    mode of hostile.c. `project`: owner as Nova writes it into the metadata; none when empty.
+    `answer`, `because`: its first policy. `holder`: who has the channel open: agent, quiet (the
+    agent without its log), none, or a mode of hostile.c. `project`: owner as Nova writes it into the metadata; none when empty.
     `channel`: false: it has no channel at all.
     """
 
@@ -72,7 +72,7 @@ class Guest:
         return channel_state(self.domain) == "connected"
 
     def hold(self, command: str) -> None:
-        """Changes who holds the channel (`agent`, `none`, `hostile MODE [ARG]`) and waits until
+        """Changes who holds the channel (`agent`, `quiet`, `none`, `hostile MODE [ARG]`) and waits until
         libvirt reports it.
 
         About 2 s. :raises TimeoutError: the guest or libvirt does not follow within 20 s.
