@@ -31,8 +31,8 @@ class GuestSpec:
     """What a guest is made of.
 
     `answer`, `because`: its first policy. `holder`: who has the channel open: agent, quiet (the
-    agent without its log), none, or a mode of hostile.c. `project`: owner as Nova writes it into the metadata; none when empty.
-    `channel`: false: it has no channel at all.
+    agent without its log), none, or a mode of hostile.c. `project`: owner as Nova writes it into
+    the metadata; none when empty. `channel`: false: it has no channel at all.
     """
 
     name: str
