@@ -39,7 +39,6 @@ void confine() {
     control(PR_SET_DUMPABLE, 0);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, open_files);
-    limit(RLIMIT_FSIZE, mebibyte);  // it writes notes of a few bytes, and may write a log through standard error
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these map terabytes
     limit(RLIMIT_DATA, 512 * mebibyte);
     limit(RLIMIT_AS, 2048 * mebibyte);

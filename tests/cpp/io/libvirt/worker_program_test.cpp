@@ -81,7 +81,8 @@ TEST_CASE("the worker has given up what it does not need") {
     CHECK(status_of(pid, "NoNewPrivs") == "1");
     CHECK(limit_of(pid, "Max core file size") == "0");
     CHECK(limit_of(pid, "Max open files") == "512");
-    CHECK(limit_of(pid, "Max file size") == "1048576");
+    // Its log goes where nova-compute's does, into a file that may be of any size: a limit here would end it by SIGXFSZ.
+    CHECK(limit_of(pid, "Max file size") == limit_of(::getpid(), "Max file size"));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CHECK(limit_of(pid, "Max data size") == "536870912");
     CHECK(limit_of(pid, "Max address space") == "2147483648");
