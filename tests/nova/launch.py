@@ -14,6 +14,7 @@ test asks for libvirt's driver. Must not know which tests there are.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib
 import json
 import os
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("--driver", action="store_true")
     parser.add_argument("names", nargs="+")
     arguments = parser.parse_args()
+    faulthandler.enable()  # run.py ends a process that is stuck by SIGABRT
     # Nova reads the command line for its own options when its tests are imported.
     sys.argv[1:] = []
 

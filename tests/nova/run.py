@@ -24,6 +24,7 @@ import collections
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 JOBS = 2
-CLASS_TIMEOUT_S = 420
+STALL_S = 200  # longer than OS_TEST_TIMEOUT, at which a test fails by itself
+
+# On threads, two of Nova's test fixtures wait for each other now and then, without the plugin too
+# (measured: 1 in 8 runs of one class): nova/tests/fixtures/nova.py, CellDatabases, whose lock is
+# fasteners'. Only where a process that is stuck shows both are its lost tests run once more.
+NOVAS_DEADLOCK = ("in _acquire_write_lock", "in set_last_ctxt_mgr")
 
 # On libvirt, so that the driver can be in place; its voters are in memory, as libvirt is.
 ON_LIBVIRT = (
@@ -91,39 +97,65 @@ def by_class(tests: list[str]) -> list[list[str]]:
     return list(classes.values())
 
 
-def run_class(python: Path, release: str, tests: list[str], flags: list[str]) -> dict[str, dict]:
-    """The outcome of each test of a class by its id; a test that the process lost has failed."""
-    name = tests[0].rpartition(".")[0]
-    began = time.monotonic()
+def run_process(python: Path, release: str, tests: list[str], flags: list[str]) -> dict[str, dict]:
+    """The outcome of each test by its id, of one process; a test that it lost is `lost`.
+
+    A process in which no test ends for STALL_S is ended; its log holds then what each of its
+    threads was at.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"
         report.touch()
         command = [python, HERE / "launch.py", "--report", report, *flags, *tests]
         with (Path(folder) / "log").open("w+", encoding="utf-8", errors="replace") as log:
-            try:
-                subprocess.run(
-                    command,
-                    env=environment(release),
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    timeout=CLASS_TIMEOUT_S,
-                    check=False,
-                )
-                lost = "its process ended before it"
-            except subprocess.TimeoutExpired:
-                lost = f"its process did not end within {CLASS_TIMEOUT_S} s"
+            process = subprocess.Popen(
+                command,
+                env=environment(release),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            why = "its process ended before it"
+            size, heard = 0, time.monotonic()
+            while True:
+                try:
+                    process.wait(timeout=2)
+                    break
+                except subprocess.TimeoutExpired:
+                    now = time.monotonic()
+                    if report.stat().st_size != size:
+                        size, heard = report.stat().st_size, now
+                    elif now - heard > STALL_S:
+                        why = f"no test ended within {STALL_S} s"
+                        process.send_signal(signal.SIGABRT)  # has faulthandler tell
+                        process.wait(timeout=30)
+                        break
             log.seek(0)
-            lost += "\n" + log.read()[-4000:]
+            details = f"{why}\n{log.read()[-200_000:]}"
         lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-    outcomes: dict[str, dict] = {test: {"outcome": "failed", "details": lost} for test in tests}
+    outcomes: dict[str, dict] = {}
     for line in lines:
         # A second line for one test is a clean-up that failed.
-        if outcomes.get(line["id"], {}).get("outcome") != "failed" or line["id"] in tests:
-            before = outcomes.get(line["id"])
-            if before is None or before["details"] == lost or line["outcome"] == "failed":
-                outcomes[line["id"]] = line
+        if line["id"] not in outcomes or line["outcome"] == "failed":
+            outcomes[line["id"]] = line
+    for test in tests:
+        outcomes.setdefault(test, {"outcome": "lost", "details": details})
+    return outcomes
+
+
+def run_class(python: Path, release: str, tests: list[str], flags: list[str]) -> dict[str, dict]:
+    """The outcome of each test of a class by its id; a test that its process lost has failed."""
+    name = tests[0].rpartition(".")[0]
+    began = time.monotonic()
+    outcomes = run_process(python, release, tests, flags)
+    lost = {test: o for test, o in outcomes.items() if o["outcome"] == "lost"}
+    if lost and all(line in next(iter(lost.values()))["details"] for line in NOVAS_DEADLOCK):
+        print(f"  once more, after a deadlock in Nova's fixture of cells: {name}", flush=True)
+        outcomes.update(run_process(python, release, list(lost), flags))
+    for outcome in outcomes.values():
+        if outcome["outcome"] == "lost":
+            outcome.update(outcome="failed", details=outcome["details"][-8000:])
     passed = sum(outcome["outcome"] == "passed" for outcome in outcomes.values())
     print(f"  {passed:3}/{len(outcomes)} {time.monotonic() - began:5.1f} s  {name}", flush=True)
     return outcomes
