@@ -6,8 +6,8 @@
 
 A block is ```bash, with a comment on the line before it:
 
-    <!-- run: ENVIRONMENT -->                  it must end well
-    <!-- run: ENVIRONMENT; prints: TEXT -->    it must end well, and print TEXT
+    <!-- run: ENVIRONMENT -->                        it must end well
+    <!-- run: ENVIRONMENT; fails; prints: TEXT -->   it must end with an error, and print TEXT
     <!-- not run: WHY -->
 
 A bash block without one is an error, so that none escapes. Knows nothing of the cloud: the blocks bring it up and down.
@@ -43,6 +43,7 @@ class Block:
     line: int
     code: str
     environment: str  # empty: not run
+    fails: bool = False
     prints: str = ""
 
 
@@ -61,10 +62,10 @@ def blocks(text: str) -> list[Block]:
         words = [word.strip() for word in marker.split(";")]
         named = words[0].removeprefix("run: ")
         wanted = [word.removeprefix("prints: ") for word in words if word.startswith("prints: ")]
-        known = {words[0], *(f"prints: {text}" for text in wanted)}
+        known = {words[0], "fails", *(f"prints: {text}" for text in wanted)}
         if named not in ENVIRONMENTS or not words[0].startswith("run: ") or set(words) - known:
             raise ReadmeError(f"line {line}: say how the block below is run, not {marker!r}")
-        found.append(Block(line, match["code"], named, "".join(wanted)))
+        found.append(Block(line, match["code"], named, "fails" in words, "".join(wanted)))
     return found
 
 
@@ -116,7 +117,9 @@ def commands(code: str) -> list[str]:
 
 def judge(block: Block, status: int, printed: str) -> str:
     """What is wrong with how a block went; empty when it went as it says."""
-    if status != 0:
+    if block.fails and status == 0:
+        return "it ended well, and should not have"
+    if not block.fails and status != 0:
         return f"it ended with status {status}"
     if block.prints and block.prints not in printed:
         return f"it did not print {block.prints!r}"

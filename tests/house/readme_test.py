@@ -45,6 +45,8 @@ def test_a_block_without_a_right_marker_is_an_error(marker: str) -> None:
         ("run: host", "true", ""),
         ("run: host", "false\ntrue", "status 1"),
         ("run: host", "broken() { return 3; }\nbroken", "status 3"),
+        ("run: host; fails", "false", ""),
+        ("run: host; fails", "true", "ended well"),
         ("run: host; prints: moon", "echo the moon", ""),
         ("run: host; prints: moon", "echo the sun", "did not print 'moon'"),
     ],
