@@ -54,7 +54,7 @@ class Source {
 
 std::string hex_byte(char byte) {
     std::array<char, 8> out{};
-    std::snprintf(out.data(), out.size(), "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+    (void)std::snprintf(out.data(), out.size(), "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
     return out.data();
 }
 
@@ -62,9 +62,8 @@ std::string hex_byte(char byte) {
 bool closed(std::string_view text) {
     const char quote = text.front();
     for (std::size_t at = 1; at < text.size(); ++at) {
-        if (text[at] == '\\' && quote == '"') {
-            ++at;
-        } else if (text[at] == quote && quote == '\'' && text.substr(at).starts_with("''")) {
+        const bool escape = quote == '"' ? text[at] == '\\' : text.substr(at).starts_with("''");
+        if (escape) {
             ++at;
         } else if (text[at] == quote) {
             return true;

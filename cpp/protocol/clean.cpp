@@ -43,8 +43,10 @@ constexpr std::array escaped{
 
 /// Marks drawn over the character before them: a pile of them hides the lines around it.
 constexpr std::array combining{
-    Range{0x0300, 0x036f}, Range{0x0483, 0x0489}, Range{0x1ab0, 0x1aff},
-    Range{0x1dc0, 0x1dff}, Range{0x20d0, 0x20ff}, Range{0xfe20, 0xfe2f},
+    Range{0x0300, 0x036f}, Range{0x0483, 0x0489}, Range{0x0591, 0x05bd}, Range{0x0610, 0x061a},
+    Range{0x064b, 0x065f}, Range{0x06d6, 0x06dc}, Range{0x06df, 0x06e4}, Range{0x0730, 0x074a},
+    Range{0x0e34, 0x0e3a}, Range{0x0e47, 0x0e4e}, Range{0x0eb4, 0x0ebc}, Range{0x0ec8, 0x0ece},
+    Range{0x1ab0, 0x1aff}, Range{0x1dc0, 0x1dff}, Range{0x20d0, 0x20ff}, Range{0xfe20, 0xfe2f},
 };
 constexpr std::size_t max_combining = 2;  // in a row; written languages need no more
 
@@ -70,13 +72,13 @@ std::string escape(char32_t point) {
     }
     const char* form = point < 0x80 ? "\\x%02x" : point < 0x10000 ? "\\u%04x" : "\\U%08x";
     std::array<char, 16> out{};
-    std::snprintf(out.data(), out.size(), form, static_cast<unsigned>(point));
+    (void)std::snprintf(out.data(), out.size(), form, static_cast<unsigned>(point));
     return out.data();
 }
 
 std::string escape_byte(char byte) {
     std::array<char, 8> out{};
-    std::snprintf(out.data(), out.size(), "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+    (void)std::snprintf(out.data(), out.size(), "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
     return out.data();
 }
 

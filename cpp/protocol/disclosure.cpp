@@ -61,8 +61,10 @@ wire::Request disclose(const Subject& subject, const Voter& voter, const Pseudon
     request.mover = itself || own_project ? subject.mover : pseudonym(key, voter.id, subject.mover);
     request.vcpus = subject.vcpus;
     request.memory_mib = subject.memory_mib;
-    request.source = host_id(voter.project, subject.source);
-    request.site = host_id(voter.project, subject.site);
+    // Without a project all such guests would know a host by one name: each gets its own instead.
+    const std::string& salt = voter.project.empty() ? voter.id : voter.project;
+    request.source = host_id(salt, subject.source);
+    request.site = host_id(salt, subject.site);
     request.deadline_ms = deadline_ms;
     return request;
 }

@@ -300,7 +300,7 @@ Message parse(std::string_view line) {
     }
     Fields fields;
     Json::sax_parse(line.begin(), line.end(), &fields);
-    if (fields.fault()) { return *fields.fault(); }
+    if (const auto& fault = fields.fault()) { return *fault; }
     try {
         return read_message(fields);
     } catch (Rejected& rejected) { return std::move(rejected.why); }

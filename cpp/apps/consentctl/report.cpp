@@ -34,7 +34,11 @@ std::string milliseconds_of(const VoterReport& voter) {
 
 bool spoke(Vote vote) { return vote == Vote::consented || vote == Vote::refused || vote == Vote::abstained; }
 
-std::string quoted(const std::string& words) { return words.empty() ? "" : "guest says \"" + words + '"'; }
+/// A quote among the words becomes ' so that nothing in them can pass for their end.
+std::string quoted(std::string words) {
+    std::replace(words.begin(), words.end(), '"', '\'');
+    return words.empty() ? "" : "guest says \"" + words + '"';
+}
 
 std::string number_of(std::size_t count, const std::string& what) {
     return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");

@@ -57,13 +57,13 @@ void Channel::ask(const std::string& id, std::string line, Listener listener) {
     }
 }
 
-void Channel::forget(const std::string& id) {
+void Channel::forget(const std::string& id, bool in_vain) {
     const auto found = asks_.find(id);
     if (found == asks_.end()) return;
     const bool answered = found->second.answered;
     const bool sent = found->second.sent;
     asks_.erase(found);
-    if (!answered) answers_ = false;
+    if (!answered && in_vain) answers_ = false;
     if (!answered && sent && state_ == State::open) {
         if (!full()) send(wire::serialise(wire::Withdraw{id}));
         if (state_ == State::open && full())

@@ -61,8 +61,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
     /// Sends `line` as soon as the channel is open. `listener` must not call this channel.
     void ask(const std::string& id, std::string line, Listener listener);
-    /// Ends a request; tells the guest so when it has been asked and has not answered.
-    void forget(const std::string& id);
+    /// Ends a request; tells the guest so when it has been asked and has not answered. `in_vain`: it had its time.
+    void forget(const std::string& id, bool in_vain = false);
     /// What the guest did instead of answering this request, for a log: "it sent nothing".
     [[nodiscard]] std::string account(const std::string& id) const;
 

@@ -263,7 +263,7 @@ void Inquiries::expire(Round& round) {
         if (!std::exchange(seat.owes, false)) continue;
         --round.owing;
         const std::string instead = seat.channel->account(seat.request);
-        seat.channel->forget(seat.request);
+        seat.channel->forget(seat.request, true);
         tell(round, VoterFellSilent{i, "no answer within " + in_ms(round.inquiry.voter_deadline) + ": " + instead +
                                            (seat.condition.empty() ? "" : "; " + seat.condition)});
     }

@@ -34,6 +34,7 @@ void Survey::start() {
     connection_.get(self_, [this](const ConnectionHandle& connection, const std::string& why) {
         served_ = std::exchange(waiting_, {});
         failure_.clear();
+        for (Interest& interest : served_) interest.failure.clear();
         if (connection) {
             list(connection);
         } else {
@@ -98,11 +99,16 @@ void Survey::read(const Listed& listed) {
 }
 
 void Survey::take(const Read& read) {
-    if (!read.failure.empty()) failure_ = read.failure;
+    if (!read.failure.empty()) {
+        failure_ = read.failure;
+        for (Interest& interest : served_)
+            if (!interest.owner.expired() && interest.wants(read.id)) interest.failure = read.failure;
+    }
     if (read.guest)
         for (const Interest& interest : served_)
             if (!interest.owner.expired() && interest.wants(read.id)) interest.found(*read.guest, read.domain);
-    if (--unread_ == 0) finish(failure_);
+    // A domain that cannot be read fails those alone who want it; a connection that is lost fails all.
+    if (--unread_ == 0) finish(connection_.check() ? std::string{} : failure_);
 }
 
 void Survey::finish(const std::string& failure) {
@@ -114,7 +120,7 @@ void Survey::finish(const std::string& failure) {
             if (!interest.owner.expired()) waiting_.push_back(std::move(interest));
     } else {
         for (const Interest& interest : served)
-            if (!interest.owner.expired()) interest.done(failure);
+            if (!interest.owner.expired()) interest.done(failure.empty() ? interest.failure : failure);
     }
     if (!waiting_.empty() && !running_) start();
 }

@@ -25,6 +25,7 @@ class Survey {
         std::function<void(const Guest&, const DomainHandle&)>
             found;                                     ///< each guest wanted, as it is read, in no order
         std::function<void(const std::string&)> done;  ///< once; why it failed, or empty
+        std::string failure{};                         ///< of a domain that it wants
     };
 
     Survey(BlockingCalls& calls, Connection& connection) : calls_(calls), connection_(connection) {}

@@ -410,7 +410,7 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::spawn(Child& child) {
 int VotersWorker::Desk::wait_ms(const Child& child, std::optional<TimePoint> closing_until) {
     std::optional<TimePoint> next = closing_until;
     for (const auto& [id, round] : child.rounds)
-        if (round->due && (!next || *round->due < *next)) next = round->due;
+        if (const auto due = round->due; due && (!next || *due < *next)) next = due;
     if (!next) return -1;
     return static_cast<int>(std::clamp<std::int64_t>((*next - now()).count() + 1, 0, 60'000));
 }
@@ -433,7 +433,7 @@ VotersWorker::Desk::End VotersWorker::Desk::converse(Child& child) {
             }
             if (closing_until && now() >= *closing_until) return {"worker_lost", "the worker was closed"};
             for (const auto& [id, round] : child.rounds)
-                if (round->due && now() > *round->due)
+                if (const auto due = round->due; due && now() > *due)
                     return {"worker_timeout", "the worker said nothing of round " + id + " by its deadline"};
             timeout = wait_ms(child, closing_until);
             if (child.in && !child.outbox.empty()) polled[2].fd = child.in.get();
