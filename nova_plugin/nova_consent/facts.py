@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from nova import objects
+from nova import exception, objects
 from oslo_utils import timeutils
 
 MODE_STAT = "consent_mode"
@@ -83,7 +83,10 @@ def host_asks(context: Any, host: str) -> bool:
     """Whether `host` has published that it runs a gate that asks; False too when Nova does not know
     it.
     """
-    nodes = objects.ComputeNodeList.get_all_by_host(context, host)
+    try:
+        nodes = objects.ComputeNodeList.get_all_by_host(context, host)
+    except exception.ComputeHostNotFound:
+        return False
     return any(asks(node.stats) for node in nodes)
 
 

@@ -184,6 +184,8 @@ class Gate:
     # -- destination --
 
     def _incoming(self, context: Any, instance: Any, source_node: Mapping[str, Any]) -> str:
+        # A consent to an earlier attempt, which came to nothing, is none to this one.
+        self._ledger.claim(instance.uuid, instance.host or "", self._host)
         policy = self._settings.current()
         if policy.mode is Mode.OFF:
             return ""
@@ -271,7 +273,7 @@ class Gate:
         asked = (
             not policy.listed
             or instance.uuid in policy.voters_listed
-            or facts.voter_flavor(instance.flavor)
+            or self._read(deadline, lambda: facts.voter_flavor(instance.flavor))
         )
         request = RoundRequest(
             subject=self._subject(instance, source=self._host, site=site),
@@ -340,8 +342,9 @@ class Gate:
             source=source,
             mover_name=instance.name or "",
             mover_project=instance.project_id or "",
-            vcpus=instance.flavor.vcpus,
-            memory_mib=instance.flavor.memory_mb,
+            # Not of the flavor, which Nova may have to load over the bus, beyond our deadline.
+            vcpus=instance.vcpus or 0,
+            memory_mib=instance.memory_mb or 0,
         )
 
     def _spoken(self, voice: Voice) -> Spoken:
