@@ -27,6 +27,12 @@ _ANSWERS = [
     ("refuse", "This host refuses every live migration in this direction, in enforce."),
 ]
 
+
+def _prose(text: str) -> str:
+    """Paragraphs without line breaks of their own: oslo-config-generator breaks lines itself."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "mode",
@@ -36,12 +42,14 @@ OPTIONS: list[cfg.Opt] = [
             ("audit", "Everybody is asked and the verdict is logged; no migration is refused."),
             ("enforce", "Everybody is asked, and a migration that is refused does not take place."),
         ],
-        help="""
+        help=_prose(
+            """
 What is made of the verdicts of rounds on this host.
 
 Start with ``audit``: the log says what ``enforce`` would have refused. The host's file
 (``host_file``) overrides this at once, without a restart.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "on_error",
@@ -50,13 +58,15 @@ Start with ``audit``: the log says what ``enforce`` would have refused. The host
             ("refuse", "A migration that could not be judged is refused."),
             ("allow", "A migration that could not be judged is let through."),
         ],
-        help="""
+        help=_prose(
+            """
 What a failure of our own means in mode ``enforce``: consent-worker died, libvirt does not
 answer, the host's file cannot be read.
 
 A voter's silence is not such a failure: see ``silence``. In ``audit`` and ``off`` no failure
 refuses anything.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "voters",
@@ -65,13 +75,15 @@ refuses anything.
             ("connected", "Every guest in which an agent has the consent channel open."),
             ("listed", "Of those, only guests that the operator named."),
         ],
-        help="""
+        help=_prose(
+            """
 Which guests of this host are asked.
 
 ``listed``: those whose flavor had the extra spec ``consent:voter=yes`` when they were created, and
 those named under ``listed:`` in the host's file. Nothing that a tenant can set makes a guest
 listed. A guest without an agent is never asked, costs nothing and vetoes nothing.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "silence",
@@ -87,71 +99,83 @@ listed. A guest without an agent is never asked, costs nothing and vetoes nothin
         default=5.0,
         min=0.05,
         max=30.0,
-        help="""
+        help=_prose(
+            """
 How long a guest has to answer, in seconds from when it is asked. At most ``round_deadline_s``.
 
 A guest that missed it is asked, but not waited for, during the next 60 seconds.
-""",
+"""
+        ),
     ),
     cfg.FloatOpt(
         "round_deadline_s",
         default=20.0,
         min=0.05,
         max=30.0,
-        help="""
+        help=_prose(
+            """
 How long a round takes at most, in seconds, waiting for a free place (``max_rounds``) included.
 
 A live migration is checked on its destination, on its source and once more when it starts: each of
 these waits at most this long, plus half a second after which consent-worker counts as stuck. Keep
 it well below Nova's ``rpc_response_timeout``.
-""",
+"""
+        ),
     ),
     cfg.IntOpt(
         "max_rounds",
         default=8,
         min=1,
         max=16,
-        help="""
+        help=_prose(
+            """
 How many rounds run at once on this host; more wait for a place within their own deadline.
 
 Where nova-compute runs on eventlet a round takes one of its native threads (20 by default), which
 libvirt calls need too.
-""",
+"""
+        ),
     ),
     cfg.FloatOpt(
         "grant_lifetime_s",
         default=60.0,
         min=0.05,
         max=3600.0,
-        help="""
+        help=_prose(
+            """
 How long a consent given at the check stays good until the migration starts, in seconds.
 
 A migration that starts later, having waited in the source's queue for instance, is not failed for
 that: its voters are asked anew when it starts.
-""",
+"""
+        ),
     ),
     cfg.FloatOpt(
         "migration_budget_s",
         default=120.0,
         min=1.0,
         max=86400.0,
-        help="""
+        help=_prose(
+            """
 How long Nova may look for a host that agrees, in seconds since the migration was requested.
 
 After that, hosts refuse at once, saying so, and the search ends. Time spent in the source's queue,
 when a host was found, does not count.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "accept_incoming",
         default="consent",
         choices=_ANSWERS,
-        help="""
+        help=_prose(
+            """
 The hypervisor's own voice on guests that are to come here by live migration.
 
 It is published, so that the scheduler's ConsentFilter spares this host. The host's file overrides
 it.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "accept_incoming_because",
@@ -163,11 +187,13 @@ it.
         "accept_outgoing",
         default="consent",
         choices=_ANSWERS,
-        help="""
+        help=_prose(
+            """
 The hypervisor's own voice on guests that are to leave by live migration.
 
 The host's file overrides it.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "accept_outgoing_because",
@@ -178,29 +204,35 @@ The host's file overrides it.
     cfg.StrOpt(
         "host_file",
         default="/etc/nova/consent.d/host.yaml",
-        help="""
+        help=_prose(
+            """
 The host's file (YAML), which overrides ``mode``, ``on_error``, ``voters``, ``silence``,
 ``accept_incoming`` and ``accept_outgoing``, and may list guests that vote.
 
 It is read anew whenever it changes: nothing is restarted and no signal is sent. It need not exist.
 One that cannot be used is logged with line, field and remedy and counts as a failure of our own
 (``on_error``); mode and on_error stay what they were.
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "libvirt_uri",
         default="",
-        help="""
+        help=_prose(
+            """
 The libvirt that consent-worker connects to, with write access. Empty: the one that Nova's libvirt
 driver uses (``[libvirt] connection_uri``).
-""",
+"""
+        ),
     ),
     cfg.StrOpt(
         "worker_program",
         default="",
-        help="""
+        help=_prose(
+            """
 Absolute path of the program consent-worker. Empty: the one installed with this package.
-""",
+"""
+        ),
     ),
 ]
 
