@@ -178,6 +178,12 @@ CTEST = re.compile(
 )
 STESTR = re.compile(r"^ - (?P<word>Passed|Failed): (?P<count>\d+)$", re.M)
 
+# How the same runners name a test that failed: pytest's short summary and ours; ctest's list.
+NAMED = re.compile(
+    r"^(?:(?:FAILED|ERROR) (?P<line>\S.*)|\s+\d+ - (?P<ctest>\S.*\)))$", re.M
+)
+NAMED_AT_MOST = 10
+
 
 def count_tests(log: str) -> tuple[int, int] | None:
     """(passed, failed) as the runners' closing lines in a log say; None when it has no such line."""
@@ -197,6 +203,12 @@ def count_tests(log: str) -> tuple[int, int] | None:
     return None
 
 
+def failed_tests(log: str) -> list[str]:
+    """The tests that a log names as failed, with what it says of each; at most NAMED_AT_MOST."""
+    found = dict.fromkeys((m["line"] or m["ctest"])[:300] for m in NAMED.finditer(log))
+    return list(found)[:NAMED_AT_MOST]
+
+
 @dataclass
 class Run:
     """A stage under way or done."""
@@ -209,6 +221,7 @@ class Run:
     failed: int = 0
     note: str = ""
     notes: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)  # of the tests that failed, where the log has them
 
     @property
     def log(self) -> Path:
@@ -233,6 +246,7 @@ def stage_environment() -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
     environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + environment.get("PATH", "")
     environment.update(LC_ALL="C.UTF-8", PYTHONUNBUFFERED="1", CTEST_OUTPUT_ON_FAILURE="1")
+    environment.update(COLUMNS="300")  # pytest cuts the reasons of its summary to the screen's width
     return environment
 
 
@@ -418,6 +432,8 @@ class Checks:
             run.failed = max(run.failed, 1)
             run.notes.append("ran no test")
         run.note = ", ".join(run.notes)
+        if not run.ok:
+            run.names = failed_tests(run.log.read_text(errors="replace"))
 
     def finish(self, run: Run) -> None:
         self.done[run.stage.name] = run
@@ -453,6 +469,10 @@ class Checks:
         print(
             f"{len(self.done)} stages in {seconds / 60:.1f} minutes; logs in {LOGS.relative_to(ROOT)}\n"
         )
+        # Once more at the very end: often the last lines are all that somebody gets to see.
+        for run in self.done.values():
+            for name in run.names:
+                print(f"FAILED in {run.stage.name}: {name}")
         passed, failed = (
             sum(r.passed for r in self.done.values()),
             sum(r.failed for r in self.done.values()),

@@ -49,6 +49,25 @@ def test_it_reads_the_runners_closing_lines(log: str, counted: tuple[int, int] |
     assert check.count_tests(log) == counted
 
 
+@pytest.mark.parametrize(
+    ("log", "names"),
+    [
+        (
+            "FAILED test_a.py::test_x - assert 1 == 2\nERROR test_b.py - OSError\n1 failed in 0.1s",
+            ["test_a.py::test_x - assert 1 == 2", "test_b.py - OSError"],
+        ),
+        (
+            "The following tests FAILED:\n\t  3 - grants expire (Failed)\n\t 12 - floods (Timeout)\n",
+            ["grants expire (Failed)", "floods (Timeout)"],
+        ),
+        ("\nFAILED unit.test_gate.Deadline.test_x\nTraceback", ["unit.test_gate.Deadline.test_x"]),
+        ("12 passed in 0.2s", []),
+    ],
+)
+def test_it_finds_the_names_of_what_failed(log: str, names: list[str]) -> None:
+    assert check.failed_tests(log) == names
+
+
 PROGRAM = """
 import sys, pathlib
 sys.path.insert(0, {scripts!r})
@@ -101,6 +120,16 @@ def test_a_failure_stops_only_what_needs_it(tmp_path: Path) -> None:
     assert "broken here" in out
     assert "not run: needs a, which failed" in out
     assert out.splitlines()[-1] == "1 passed, 2 failed"
+
+
+def test_the_last_lines_name_the_tests_that_failed(tmp_path: Path) -> None:
+    log = "echo FAILED test_x.py::test_y - assert 8 == 9; echo 1 failed, 2 passed in 0.1s; exit 1"
+    status, out = run(tmp_path, [("a", log, 9, (), False)])
+    assert status == 1
+    assert out.splitlines()[-2:] == [
+        "FAILED in a: test_x.py::test_y - assert 8 == 9",
+        "2 passed, 1 failed",
+    ]
 
 
 def test_a_good_exit_without_a_test_is_a_failure(tmp_path: Path) -> None:
