@@ -179,9 +179,7 @@ CTEST = re.compile(
 STESTR = re.compile(r"^ - (?P<word>Passed|Failed): (?P<count>\d+)$", re.M)
 
 # How the same runners name a test that failed: pytest's short summary and ours; ctest's list.
-NAMED = re.compile(
-    r"^(?:(?:FAILED|ERROR) (?P<line>\S.*)|\s+\d+ - (?P<ctest>\S.*\)))$", re.M
-)
+NAMED = re.compile(r"^(?:(?:FAILED|ERROR) (?P<line>\S.*)|\s+\d+ - (?P<ctest>\S.*\)))$", re.M)
 NAMED_AT_MOST = 10
 
 
@@ -221,7 +219,9 @@ class Run:
     failed: int = 0
     note: str = ""
     notes: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)  # of the tests that failed, where the log has them
+    names: list[str] = field(
+        default_factory=list
+    )  # of the tests that failed, where the log has them
 
     @property
     def log(self) -> Path:
@@ -246,7 +246,9 @@ def stage_environment() -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
     environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + environment.get("PATH", "")
     environment.update(LC_ALL="C.UTF-8", PYTHONUNBUFFERED="1", CTEST_OUTPUT_ON_FAILURE="1")
-    environment.update(COLUMNS="300")  # pytest cuts the reasons of its summary to the screen's width
+    environment.update(
+        COLUMNS="300"
+    )  # pytest cuts the reasons of its summary to the screen's width
     return environment
 
 
@@ -529,6 +531,8 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
+    # A shell starts what it runs in the background deaf to SIGINT, and stages would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         good = checks.run()
     except KeyboardInterrupt:

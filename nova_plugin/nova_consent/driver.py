@@ -15,11 +15,14 @@ pre_live_migration.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 from typing import Any
 
 import nova.conf
 from nova.virt.libvirt import config as libvirt_config
 from nova.virt.libvirt import driver as libvirt_driver
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from consent_core import Answer, ConsentError, Mode, Voters, WorkerVoters
@@ -35,11 +38,45 @@ CHANNEL = "org.openstack.consent.0"
 TRAITS = {Mode.ENFORCE: "CUSTOM_CONSENT_ENFORCE", Mode.AUDIT: "CUSTOM_CONSENT_AUDIT"}
 
 
+def fit_rpc(options: Options, rpc_response_timeout_s: float) -> Options:
+    """The options, with deadlines cut so that a round ends well before Nova stops waiting for it.
+
+    The source's check is an RPC of rpc_response_timeout (nova/compute/rpcapi.py,
+    check_can_live_migrate_source); half of it is left to Nova's own part. Were it longer, Nova
+    would refuse for time-out, in audit too.
+    """
+    limit_s = rpc_response_timeout_s / 2
+    if options.round_deadline_s <= limit_s:
+        return options
+    LOG.warning(
+        "consent: [consent] round_deadline_s = %g is cut to %g, half of rpc_response_timeout = %g: "
+        "Nova would give up the source's check before its round ends; set rpc_response_timeout to "
+        "%g or more for the whole of it",
+        options.round_deadline_s,
+        limit_s,
+        rpc_response_timeout_s,
+        options.round_deadline_s * 2,
+    )
+    return dataclasses.replace(
+        options,
+        round_deadline_s=limit_s,
+        voter_deadline_s=min(options.voter_deadline_s, limit_s),
+    )
+
+
 def open_voters(options: Options, host: str, uri: str) -> Voters:
     """Whom the gate of `host` asks: its guests, through consent-worker, which starts on first
     need.
     """
     return WorkerVoters(program=options.worker_program, uri=options.libvirt_uri or uri)
+
+
+def rpc_response_timeout() -> float:
+    """Nova's, in seconds; oslo.messaging registers the option with the first client."""
+    try:
+        return float(CONF.rpc_response_timeout)
+    except cfg.NoSuchOptError:
+        return 60.0
 
 
 class ConsentChannel(libvirt_config.LibvirtConfigGuestChannel):  # type: ignore[misc]
@@ -68,7 +105,7 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     """
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
-        self._consent_options = read_options(CONF)
+        self._consent_options = fit_rpc(read_options(CONF), rpc_response_timeout())
         super().__init__(virtapi, read_only)
         self._consent_settings = HostSettings(self._consent_options)
         self._open_gate(CONF.host)
@@ -83,6 +120,14 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
         self._open_gate(host)
         super().init_host(host)
         mode = self._consent_mode()
+        voters = self._consent_voters
+        if isinstance(voters, WorkerVoters) and not os.access(voters.program, os.X_OK):
+            LOG.error(
+                "consent: %s is not there or is no program: no guest can be asked, and each "
+                "migration counts as one that could not be judged (on_error); install "
+                "nova-consent's wheel with its programs, or set [consent] worker_program",
+                voters.program,
+            )
         LOG.info(
             "consent: mode=%s on_error=%s at the start; the host's file is %s",
             mode.value if mode else "unknown",

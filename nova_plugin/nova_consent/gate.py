@@ -12,6 +12,7 @@ Safe for use by several threads, or green threads, at once.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import threading
 import time
@@ -220,10 +221,14 @@ class Gate:
             f"{self._options.migration_budget_s:g} s (migration_budget_s): nobody on "
             f"{self._host} was asked"
         )
-        LOG.info(
-            "%s", unheard_line(occasion, policy.mode.value, "expired", "migration budget", reason)
+        refusal = reason if policy.mode is Mode.ENFORCE else ""
+        self._record(
+            refusal,
+            lambda: unheard_line(
+                occasion, policy.mode.value, "expired", "migration budget", reason
+            ),
         )
-        return reason if policy.mode is Mode.ENFORCE else ""
+        return refusal
 
     def _ask_neighbours(
         self, context: Any, instance: Any, policy: Policy, deadline: float, grant_lifetime_s: float
@@ -256,11 +261,9 @@ class Gate:
         key = (context.request_id, instance.uuid)
         refusal = self._refused_by_mover.get(key)
         if refusal is not None:
-            decision = decide(refusal, policy.mode, policy.on_error)
-            LOG.debug("consent: the mover %s has refused this request already", instance.uuid)
-            return "" if decision.allow else (decision.reason or "the VM to be moved refuses")
-        migration, site, unasked = self._read(
-            deadline, lambda: self._destination_of(context, instance)
+            return self._remembered(policy, self._occasion("source", context, instance), refusal)
+        migration, site, unasked = self._noted(
+            deadline, lambda: self._destination_of(context, instance), (None, "", "")
         )
         occasion = self._occasion(
             "source",
@@ -286,6 +289,20 @@ class Gate:
         if report.verdict is State.REFUSED and _decider(report) is VoterKind.MOVER:
             self._refused_by_mover.put(key, report, _MEMORY_S)
         return self._settle(policy, occasion, report)
+
+    def _remembered(self, policy: Policy, occasion: Occasion, refusal: RoundReport) -> str:
+        """The mover's refusal of this request, told before, holds for each host that Nova tries."""
+        decision = decide(refusal, policy.mode, policy.on_error)
+        reason = decision.reason or "the VM to be moved refuses"
+        told = f"not asked again, having refused this request in round {refusal.round}: {reason}"
+        words = "" if decision.allow else reason
+        self._record(
+            words,
+            lambda: unheard_line(
+                occasion, policy.mode.value, refusal.verdict.value, decision.decided_by, told
+            ),
+        )
+        return words
 
     def _destination_of(
         self, context: Any, instance: Any
@@ -315,7 +332,9 @@ class Gate:
         if policy.mode is Mode.AUDIT and self._let_through.get((context.request_id, instance.uuid)):
             return ""  # asked a moment ago, and audit lets through whatever is said now
         deadline = self._deadline()
-        migration = self._read(deadline, lambda: facts.migration_under_way(context, instance))
+        migration = self._noted(
+            deadline, lambda: facts.migration_under_way(context, instance), None
+        )
         occasion = self._occasion(
             "pre", context, instance, migration=migration.uuid if migration else "-"
         )
@@ -334,6 +353,20 @@ class Gate:
         for.
         """
         return within(max(0.0, deadline - time.monotonic()), call)
+
+    def _noted(self, deadline: float, call: Callable[[], T], otherwise: T) -> T:
+        """What `call` reads for the record only; `otherwise` when it fails, or takes a quarter of
+        the round's time: for want of it nobody is refused, and voters keep the rest to answer in.
+        """
+        quarter = self._options.round_deadline_s / 4
+        try:
+            return self._read(min(deadline, time.monotonic() + quarter), call)
+        except Exception as error:  # noqa: BLE001  whatever it is, the round can do without
+            LOG.warning(
+                "consent: the record of this round will lack what Nova's database knows of it: %s",
+                _one_line(f"{type(error).__name__}: {error}"),
+            )
+            return otherwise
 
     def _subject(self, instance: Any, source: str, site: str) -> Subject:
         return Subject(
@@ -379,22 +412,31 @@ class Gate:
         refusal = ""
         if not decision.allow:
             refusal = decision.reason or f"the round ended as {report.verdict.value}"
-        try:
-            mode = policy.mode.value
-            LOG.info("%s", round_line(occasion, mode, decision.decided_by, decision.reason, report))
-            if decision.fault:
+        self._record(
+            refusal,
+            lambda: round_line(
+                occasion, policy.mode.value, decision.decided_by, decision.reason, report
+            ),
+        )
+        if decision.fault:
+            with contextlib.suppress(Exception):
                 LOG.error(
                     "consent: round %s failed (%s): %s",
                     report.round,
                     report.failure_code or "internal",
                     report.because,
                 )
+        return refusal
+
+    def _record(self, refusal: str, line: Callable[[], str]) -> None:
+        """Logs a decision. A refusal that could not be logged is a refusal still, whatever on_error
+        says; a consent that could not be logged counts as a failure.
+        """
+        try:
+            LOG.info("%s", line())
         except Exception:
-            # A refusal that could not be logged is a refusal still, whatever on_error says; a
-            # consent that could not be logged counts as a failure.
             if not refusal:
                 raise
-        return refusal
 
 
 def _decider(report: RoundReport) -> VoterKind | None:

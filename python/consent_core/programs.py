@@ -17,6 +17,17 @@ consent-agent: for Linux guests.
 """
 
 
+def path_of(name: str) -> Path:
+    """Gives the path that a packaged program has, or would have had this build not left it out.
+
+    Raises:
+        ValueError: no program of ours has that name; see PROGRAMS.
+    """
+    if name not in PROGRAMS:
+        raise ValueError(f"{name!r} is none of {', '.join(PROGRAMS)}")
+    return Path(__file__).resolve().parent / "bin" / name
+
+
 def program(name: str) -> Path:
     """Gives the path of a packaged program.
 
@@ -24,9 +35,7 @@ def program(name: str) -> Path:
         ValueError: no program of ours has that name; see PROGRAMS.
         FileNotFoundError: this build left it out.
     """
-    if name not in PROGRAMS:
-        raise ValueError(f"{name!r} is none of {', '.join(PROGRAMS)}")
-    path = Path(__file__).resolve().parent / "bin" / name
+    path = path_of(name)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: this build of nova-consent holds no {name}")
     return path

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from consent_core import _native
-from consent_core.programs import program as packaged_program
+from consent_core.programs import path_of
 from consent_core.rounds import Voter
 from consent_core.words import Answer
 
@@ -48,11 +48,14 @@ class WorkerVoters(Voters):
         """Starts nothing yet.
 
         Args:
-            program: path of consent-worker, not searched for; None: the one in this package.
+            program: path of consent-worker, not searched for; None: the one in this package. It
+                is not looked at before the first round, which fails (worker_lost) if it cannot be
+                started.
             uri: libvirt's, as virConnectOpen takes it.
         """
-        path = packaged_program("consent-worker") if program is None else program
-        self._port = _native.WorkerVoters(os.fspath(path), uri)
+        self.program = os.fspath(path_of("consent-worker") if program is None else program)
+        """Path of consent-worker."""
+        self._port = _native.WorkerVoters(self.program, uri)
 
     @property
     def pid(self) -> int | None:

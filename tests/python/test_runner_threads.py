@@ -125,14 +125,19 @@ def test_an_exception_in_progress_ends_the_round_and_comes_out() -> None:
 def test_keyboard_interrupt_ends_the_round() -> None:
     runner = silent_runner(max_rounds=1)
     raised: list[float] = []
+    # As Python has it, unless whoever started it had it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt(event: InquiryEvent) -> None:
         raised.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        runner.run(request(voter_deadline_s=20.0, round_deadline_s=20.0), interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(request(voter_deadline_s=20.0, round_deadline_s=20.0), interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - begun < 1.0
     # The place is free again.
     assert runner.run(request(voter_deadline_s=0.05)).verdict is State.EXPIRED

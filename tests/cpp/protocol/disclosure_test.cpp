@@ -82,6 +82,16 @@ TEST_CASE("an unknown project is another project") {
     CHECK(disclose(unknown, voter("9a3f"), key_of(0), id, 1).mover != mover_id);
 }
 
+TEST_CASE("guests without a project cannot tell by a host's name that they share it") {
+    Voter other = voter("");
+    other.id = "33333333-3333-4333-8333-333333333333";
+    const wire::Request one = disclose(subject(), voter(""), key_of(0), id, 1);
+    const wire::Request two = disclose(subject(), other, key_of(0), id, 1);
+    CHECK(one.site == host_id(voter_id, "host2"));
+    CHECK(one.site != two.site);
+    CHECK(one.source != two.source);
+}
+
 TEST_CASE("what is disclosed is a message that an agent can read") {
     std::string line = serialise(disclose(subject(), voter("other"), key_of(0), id, 5000));
     line.pop_back();

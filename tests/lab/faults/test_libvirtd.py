@@ -9,12 +9,12 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import libvirt
 from asking import ask, voice
+from channels import open_channel
 
 from consent_core import (
     InquiryEvent,
@@ -24,7 +24,7 @@ from consent_core import (
     VotersIdentified,
     WorkerVoters,
 )
-from kit.guests import CHANNEL, Guest
+from kit.guests import Guest
 from kit.hosts import Host
 
 
@@ -179,18 +179,3 @@ def test_a_channel_that_becomes_free_in_time_is_taken(
     freeing.join()
     assert report.verdict is State.CONSENTED
     assert report.elapsed_ms >= 400
-
-
-def open_channel(connection: libvirt.virConnect, guest: Guest) -> libvirt.virStream:
-    """Opens the guest's channel, waiting until a worker of an earlier round has let go of it."""
-    domain = connection.lookupByUUIDString(guest.uuid)
-    end = time.monotonic() + 10
-    while True:
-        stream = connection.newStream(0)
-        try:
-            domain.openChannel(CHANNEL, stream, 0)
-            return stream
-        except libvirt.libvirtError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 
 import libvirt
+import pytest
 from asking import ask, voice
+from channels import await_free, open_channel
 
 from consent_core import InquiryEvent, Silence, State, Vote, VotersIdentified, WorkerVoters
 from kit.guests import Guest, GuestSpec, channel_state, guest_on
@@ -145,6 +147,25 @@ def test_an_agent_outlives_its_own_migration(
     finally:
         arrived.destroy()
         there.close()
+
+
+def test_a_quick_refusal_is_not_the_others_silence(
+    voters: WorkerVoters,
+    connection: libvirt.virConnect,
+    crook: Guest,
+    new_guest: Callable[[GuestSpec], Guest],
+) -> None:
+    """A guest that had no time to answer in is not taken for one that answers nothing, whose
+    channel is closed at once: it stays open for the rounds that follow.
+    """
+    refuser = new_guest(GuestSpec("refuser", answer="refuse", because="busy"))
+    crook.hold("hostile late 700")
+    await_free(connection, [crook])
+    report = ask(voters, [refuser, crook], 5, 6)
+    assert report.verdict is State.REFUSED
+    assert voice(report, crook).vote is Vote.AWAITED
+    with pytest.raises(libvirt.libvirtError, match="ctive channel stream"):
+        open_channel(connection, crook, timeout_s=0.0).abort()
 
 
 def test_a_guest_without_an_agent_costs_nothing_and_has_no_vote(

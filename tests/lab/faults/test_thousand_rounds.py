@@ -15,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 import libvirt
 import pytest
 from asking import GRACE_S, request_to
+from channels import await_free
 from footprint import footprint
 
 from consent_core import RoundReport, Runner, State, Vote, WorkerVoters
-from kit.guests import CHANNEL, Guest
+from kit.guests import Guest
 
 ROUNDS = 1000
 THREADS = 4
@@ -152,26 +153,3 @@ class paused:  # noqa: N801  reads as a phrase
                 self._wanted[self._guest.uuid] -= 1
                 if self._wanted[self._guest.uuid] == 0:
                     self._guest.domain.resume()
-
-
-def await_free(
-    connection: libvirt.virConnect, guests: list[Guest], timeout_s: float = 10.0
-) -> None:
-    """Waits until nobody holds a channel any more: the worker keeps one a little after its last
-    round.
-
-    :raises libvirt.libvirtError: a stream was left open.
-    """
-    end = time.monotonic() + timeout_s
-    for guest in guests:
-        while True:
-            stream = connection.newStream(0)
-            try:
-                connection.lookupByUUIDString(guest.uuid).openChannel(CHANNEL, stream, 0)
-            except libvirt.libvirtError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-            else:
-                stream.abort()
-                break

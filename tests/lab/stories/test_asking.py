@@ -91,7 +91,10 @@ def test_the_mover_itself_refuses(stage: Stage) -> None:
     refused_at(move, stage, "host1")
     # Nova cuts an event's details at 255 characters, and its own words come first: the log has the guest's.
     assert "which is to move" in move.details or "VM to move" in move.details
-    assert "my clients hold long transactions" in move.record("host1", "source")["reason"]
+    first, again = [record for record in move.records["host1"] if record["gate"] == "source"]
+    assert "my clients hold long transactions" in first["reason"]
+    assert again["round"] == "-", "asked once only"
+    assert "my clients hold long transactions" in again["reason"]
     # Nova tried both hosts; the mover was asked once for the request, and its word was remembered.
     assert {host for host in ("host2", "host3") if has(move, host, "destination")} == {
         "host2",

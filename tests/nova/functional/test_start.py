@@ -14,6 +14,7 @@ from consent_core import WorkerVoters
 from functional.base import ConsentTestBase
 from nova_consent.conf import ConfigError
 from nova_consent.driver import CHANNEL
+from nova_consent.driver import open_voters as OPEN_VOTERS  # noqa: N812  before base.py patches it
 
 
 class StartTest(ConsentTestBase):
@@ -58,6 +59,30 @@ class StartTest(ConsentTestBase):
             disks = blockinfo.get_disk_info("qemu", instance, image)
             config = driver._get_guest_config(instance, [], image, disks, context=cell)
         return etree.fromstring(config.to_xml())
+
+    def test_it_starts_without_the_worker_and_says_so(self) -> None:
+        program = str(self.folder / "consent-worker")
+        self.flags(worker_program=program, group="consent")
+        with mock.patch("nova_consent.driver.open_voters", OPEN_VOTERS):
+            self.start_host("host1")
+            self.start_host("host2")
+        self.assertIn(f"{program} is not there", self.lines.errors()[0])
+        server = self.boot()
+        self.assertEqual("error", self.live_migrate(server, "host2"))
+        self.assert_untouched(server)
+        self.assertIn(f"cannot start {program}", self.faults(server))
+        self.write_host_file("host1", "mode: audit\n")
+        self.write_host_file("host2", "mode: audit\n")
+        self.assertEqual("completed", self.live_migrate(server, "host2"))
+
+    def test_deadlines_fit_into_novas_own(self) -> None:
+        self.flags(rpc_response_timeout=12)
+        self.flags(round_deadline_s=20.0, voter_deadline_s=8.0, group="consent")
+        options = self.load()._consent_options
+        self.assertEqual((6.0, 6.0), (options.round_deadline_s, options.voter_deadline_s))
+        self.flags(rpc_response_timeout=40)
+        options = self.load()._consent_options
+        self.assertEqual((20.0, 8.0), (options.round_deadline_s, options.voter_deadline_s))
 
     def test_no_worker_before_it_is_needed(self) -> None:
         opened = []

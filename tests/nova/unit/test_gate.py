@@ -123,6 +123,43 @@ class GateTest(GateTestCase):
         (self.folder / "host.yaml").write_text("mode: audit\n")
         gate.outgoing(self.context, self.instance)
 
+    def test_a_refusal_remembered_is_on_record_each_time(self) -> None:
+        voters = MemoryVoters([Voter(self.instance.uuid, "m")], default=(Answer.REFUSE, "busy"))
+        gate = self.make_gate(voters, host="host1")
+        for _ in range(2):
+            with mock.patch("nova_consent.gate.LOG") as log:
+                self.assertRaises(
+                    exception.MigrationPreCheckError, gate.outgoing, self.context, self.instance
+                )
+        [call] = log.info.call_args_list
+        line = call.args[1]
+        self.assertIn("round=-", line)
+        self.assertIn("verdict=refused", line)
+        self.assertIn("asked=0", line)
+        self.assertIn("busy", line)
+
+    def test_a_consent_to_an_earlier_attempt_is_none_to_the_next(self) -> None:
+        voters = guests()
+        gate = self.make_gate(voters)
+        gate.incoming(self.context, self.instance, {})  # consented, and came to nothing
+        (self.folder / "host.yaml").write_text("mode: off\n")
+        gate.incoming(self.context, self.instance, {})  # the next attempt asks nobody
+        (self.folder / "host.yaml").write_text("mode: enforce\n# again\n")
+        gate.arriving(self.context, self.instance)
+        self.assertEqual(2, len(voters.asked))
+
+    def test_what_is_read_for_the_record_refuses_nobody(self) -> None:
+        release = threading.Event()
+        self.addCleanup(release.set)
+        for trouble in (RuntimeError("no cell"), lambda *a, **k: release.wait(30)):
+            self.get_by_filters.side_effect = trouble
+            voters = MemoryVoters([Voter(self.instance.uuid, "m"), Voter(NEIGHBOUR, "n")])
+            began = time.monotonic()
+            self.make_gate(voters, host="host1").outgoing(self.context, self.instance)
+            self.make_gate(voters).arriving(self.context, self.instance)
+            self.assertEqual(2, len(voters.asked))
+            self.assertLess(time.monotonic() - began, 1.0)
+
     def test_a_refusing_hypervisor_may_change_its_mind(self) -> None:
         gate = self.make_gate(guests(), host="host1", accept_outgoing="refuse")
         self.assertRaises(

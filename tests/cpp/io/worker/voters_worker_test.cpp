@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -373,17 +374,24 @@ TEST_CASE("rounds of several threads share a worker and are told apart") {
 }
 
 TEST_CASE("1,000 rounds with faults mixed in leave no thread, descriptor or process behind") {
+    // Each the eighth part of a hundred rounds, spread over the threads.
+    static constexpr std::array faults{"garbage",       "long-line",    "closes-stdout", "foreign-round", "fails",
+                                       "answers-twice", "out-of-range", "stuck-asked",   "one-missing",   "mute"};
     { CHECK(hear(*worker("honest"), inquiry()).code.empty()); }  // what the C library keeps is there before we count
     const Footprint before;
     std::map<std::string, int> ends;
     std::mutex mutex;
     {
-        const auto port = worker("chaos:5");
+        const auto port = worker("by-round");
         std::vector<std::jthread> threads;
         for (int t = 0; t < 10; ++t) {
-            threads.emplace_back([&] {
+            threads.emplace_back([&, t] {
                 for (int i = 0; i < 100; ++i) {
-                    const Heard heard = hear(*port, inquiry(50ms));
+                    const std::size_t number = static_cast<std::size_t>(t * 100 + i);
+                    auto what = inquiry(50ms);
+                    what.round = std::string(number % 12 == 0 ? faults.at(number / 12 % faults.size()) : "honest") +
+                                 '.' + what.round;
+                    const Heard heard = hear(*port, what);
                     const std::lock_guard lock(mutex);
                     ++ends[heard.code];
                     // Whatever happened, a consent was heard from the one voter that consents, or not at all.
