@@ -30,7 +30,12 @@ constexpr std::uint32_t max_deadline_ms = 30000;
 
 Malformed malformed(Fault fault, std::string_view detail) { return {fault, clean(detail, max_detail)}; }
 
-std::string in_quotes(std::string_view text) { return '"' + clean(text, max_quote) + '"'; }
+/// A quote in it becomes ' so that nothing in it can pass for its end.
+std::string in_quotes(std::string_view text) {
+    std::string words = clean(text, max_quote);
+    std::replace(words.begin(), words.end(), '"', '\'');
+    return '"' + words + '"';
+}
 
 /// What a field holds. `other`: something no field of ours may hold (a fraction, a negative number, true, null).
 struct Value {
@@ -103,6 +108,11 @@ class Fields {
 
     /// Where a value that comes now is kept; nothing for one that no message has.
     [[nodiscard]] std::optional<std::string> place() const {
+        // No field's name is longer; what cannot be one is not copied, or a long key would cost its length for each value.
+        constexpr std::size_t longest = 16;
+        if (levels_.size() > 2 || levels_.front().name.size() > longest || levels_.back().name.size() > longest) {
+            return std::nullopt;
+        }
         std::optional<std::string> name;
         if (levels_.size() == 1 &&
             levels_[0].name.find('.') == std::string::npos) {  // or {"mover.id":..} would pass for the inner

@@ -38,24 +38,27 @@ CHANNEL = "org.openstack.consent.0"
 TRAITS = {Mode.ENFORCE: "CUSTOM_CONSENT_ENFORCE", Mode.AUDIT: "CUSTOM_CONSENT_AUDIT"}
 
 
-def fit_rpc(options: Options, rpc_response_timeout_s: float) -> Options:
+def fit_rpc(options: Options, rpc_response_timeout_s: float, long_rpc_timeout_s: float) -> Options:
     """The options, with deadlines cut so that a round ends well before Nova stops waiting for it.
 
-    The source's check is an RPC of rpc_response_timeout (nova/compute/rpcapi.py,
-    check_can_live_migrate_source); half of it is left to Nova's own part. Were it longer, Nova
-    would refuse for time-out, in audit too.
+    The source's check is an RPC of rpc_response_timeout; the destination's, in which it is made,
+    one of long_rpc_timeout (nova/compute/rpcapi.py, check_can_live_migrate_source and
+    _destination). Part of each is left to Nova's own work. Were rounds longer, Nova would refuse
+    for time-out, in audit too.
     """
-    limit_s = rpc_response_timeout_s / 2
+    limit_s = min(rpc_response_timeout_s / 2, long_rpc_timeout_s / 3)
     if options.round_deadline_s <= limit_s:
         return options
     LOG.warning(
-        "consent: [consent] round_deadline_s = %g is cut to %g, half of rpc_response_timeout = %g: "
-        "Nova would give up the source's check before its round ends; set rpc_response_timeout to "
-        "%g or more for the whole of it",
+        "consent: [consent] round_deadline_s = %g is cut to %g, or Nova would give up its checks "
+        "before their rounds end; for the whole of it set rpc_response_timeout (%g) to %g or more "
+        "and long_rpc_timeout (%g) to %g or more",
         options.round_deadline_s,
         limit_s,
         rpc_response_timeout_s,
         options.round_deadline_s * 2,
+        long_rpc_timeout_s,
+        options.round_deadline_s * 3,
     )
     return dataclasses.replace(
         options,
@@ -105,7 +108,9 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     """
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
-        self._consent_options = fit_rpc(read_options(CONF), rpc_response_timeout())
+        self._consent_options = fit_rpc(
+            read_options(CONF), rpc_response_timeout(), float(CONF.long_rpc_timeout)
+        )
         super().__init__(virtapi, read_only)
         self._consent_settings = HostSettings(self._consent_options)
         self._open_gate(CONF.host)
@@ -119,7 +124,12 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     def init_host(self, host: str) -> None:
         self._open_gate(host)
         super().init_host(host)
-        mode = self._consent_mode()
+        try:
+            self._tell_start()
+        except Exception:
+            LOG.exception("consent: what holds at the start could not be told")
+
+    def _tell_start(self) -> None:
         voters = self._consent_voters
         if isinstance(voters, WorkerVoters) and not os.access(voters.program, os.X_OK):
             LOG.error(
@@ -128,6 +138,7 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
                 "nova-consent's wheel with its programs, or set [consent] worker_program",
                 voters.program,
             )
+        mode = self._consent_mode()
         LOG.info(
             "consent: mode=%s on_error=%s at the start; the host's file is %s",
             mode.value if mode else "unknown",
@@ -148,8 +159,11 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     def _get_guest_config(self, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(*args, **kwargs)
         # In every mode: a guest started today may be asked when the mode has changed.
-        if CONF.libvirt.virt_type in ("kvm", "qemu"):
-            guest.add_device(ConsentChannel())
+        try:
+            if CONF.libvirt.virt_type in ("kvm", "qemu"):
+                guest.add_device(ConsentChannel())
+        except Exception:
+            LOG.exception("consent: a guest starts without the channel, and cannot be asked")
         return guest
 
     # -- the gate --
@@ -212,11 +226,18 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     ) -> Any:
         """Claims the consent given at the check, or asks anew; then as Nova's.
 
-        :raises nova.exception.MigrationPreCheckError: it is refused now. Nothing was prepared here
-        yet, and Nova leaves
-            the VM as it is on its source
+        :raises nova.exception.MigrationPreCheckError: it is refused now. Nothing was connected here
+            yet; Nova takes away what it had arranged, and leaves the VM as it is on its source
         """
-        self._consent_gate.arriving(context, instance)
+        try:
+            self._consent_gate.arriving(context, instance)
+        except Exception:
+            # Nova's manager is going to detach every volume that stands here (compute/manager.py,
+            # pre_live_migration). None is connected yet, but one that is shared may be, by another
+            # guest of this host: whether it is, _should_disconnect_target looks up on the source.
+            with contextlib.suppress(Exception):
+                block_device_info["block_device_mapping"] = []
+            raise
         return super().pre_live_migration(
             context, instance, block_device_info, network_info, disk_info, migrate_data
         )

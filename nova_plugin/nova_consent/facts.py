@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova import exception, objects
-from oslo_utils import timeutils
 
 MODE_STAT = "consent_mode"
 """Key of a compute node's stats: the mode of the gate there. Absent or empty: no gate."""
@@ -30,8 +29,8 @@ class MigrationFacts:
     """The Migration that a check belongs to."""
 
     uuid: str
-    age_s: float
-    """Seconds since it was requested by this host's wall clock; 0 when the two clocks disagree."""
+    requested: datetime.datetime | None
+    """By the clock of the conductor that recorded it."""
     destination: str
     """Empty while Nova looks for a host: it is recorded only when one has agreed."""
 
@@ -53,11 +52,19 @@ def migration_under_way(context: Any, instance: Any) -> MigrationFacts | None:
     if not found:
         return None
     migration = found[0]
-    age_s = 0.0
-    if migration.created_at is not None:
-        now = timeutils.utcnow(with_timezone=True)
-        age_s = max(0.0, (now - _aware(migration.created_at)).total_seconds())
-    return MigrationFacts(migration.uuid or "-", age_s, migration.dest_compute or "")
+    return MigrationFacts(migration.uuid or "-", migration.created_at, migration.dest_compute or "")
+
+
+def searched_s(context: Any, instance: Any, migration: MigrationFacts) -> float:
+    """Seconds from the request of the migration to the check that is going on; 0 when not known.
+
+    Both times were stamped by conductors, whose clocks Nova relies on. This host's own may be off
+    by minutes, and nobody would be the wiser.
+    """
+    check = _check_under_way(context, instance)
+    if check is None or check.start_time is None or migration.requested is None:
+        return 0.0
+    return max(0.0, (_aware(check.start_time) - _aware(migration.requested)).total_seconds())
 
 
 def checking_host(context: Any, instance: Any) -> str:
@@ -66,12 +73,18 @@ def checking_host(context: Any, instance: Any) -> str:
     The source's driver is not told which host it is that asks. The destination's check is an event
     of the action under way that has started and not finished, and events carry their host.
     """
+    check = _check_under_way(context, instance)
+    return (check.host or "") if check else ""
+
+
+def _check_under_way(context: Any, instance: Any) -> Any:
+    """The event of the destination's check that is going on; None when Nova has no record of it."""
     action = objects.InstanceAction.get_by_request_id(context, instance.uuid, context.request_id)
     if action is None:
-        return ""
+        return None
     events = objects.InstanceActionEventList.get_by_action(context, action.id)
     checks = [e for e in events if e.event == _DESTINATION_CHECK and e.finish_time is None]
-    return (max(checks, key=lambda e: e.id).host or "") if checks else ""
+    return max(checks, key=lambda e: e.id, default=None)
 
 
 def asks(stats: Mapping[str, str | None] | None) -> bool:

@@ -54,7 +54,7 @@ _MEMORY_ITEMS = 4096
 
 
 class NoPlaceError(Exception):
-    """All places of max_rounds were taken until the round's deadline."""
+    """Nobody was asked: a place of max_rounds came too late, or none did."""
 
 
 class Memory(Generic[T]):
@@ -146,7 +146,7 @@ class Gate:
         exception leaves.
         """
         try:
-            reason = judge()
+            reason = _storable(judge())
         except Exception as error:  # noqa: BLE001  logged there
             reason = self._failure(gate, context, instance, error)
         if reason:
@@ -196,7 +196,10 @@ class Gate:
             if facts.asks(source_node.get("stats"))
             else f"mover and hypervisor of {instance.host}"
         )
-        migration = self._read(deadline, lambda: facts.migration_under_way(context, instance))
+        unread: tuple[facts.MigrationFacts | None, float] = (None, 0.0)
+        migration, searched_s = self._noted(
+            deadline, lambda: self._search(context, instance), unread
+        )
         occasion = self._occasion(
             "destination",
             context,
@@ -204,8 +207,8 @@ class Gate:
             migration=migration.uuid if migration else "-",
             unasked=unasked,
         )
-        if migration is not None and migration.age_s > self._options.migration_budget_s:
-            return self._over_budget(policy, occasion, migration.age_s)
+        if searched_s > self._options.migration_budget_s:
+            return self._over_budget(policy, occasion, searched_s)
         report = self._ask_neighbours(
             context, instance, policy, deadline, self._options.grant_lifetime_s
         )
@@ -215,9 +218,14 @@ class Gate:
             self._let_through.put(key, True, self._options.grant_lifetime_s)
         return reason
 
-    def _over_budget(self, policy: Policy, occasion: Occasion, age_s: float) -> str:
+    def _search(self, context: Any, instance: Any) -> tuple[facts.MigrationFacts | None, float]:
+        """The Migration, and for how many seconds Nova has been looking for a host."""
+        migration = facts.migration_under_way(context, instance)
+        return migration, facts.searched_s(context, instance, migration) if migration else 0.0
+
+    def _over_budget(self, policy: Policy, occasion: Occasion, searched_s: float) -> str:
         reason = (
-            f"the search for a host that agrees has taken {age_s:.0f} s and may take "
+            f"the search for a host that agrees has taken {searched_s:.0f} s and may take "
             f"{self._options.migration_budget_s:g} s (migration_budget_s): nobody on "
             f"{self._host} was asked"
         )
@@ -262,8 +270,10 @@ class Gate:
         refusal = self._refused_by_mover.get(key)
         if refusal is not None:
             return self._remembered(policy, self._occasion("source", context, instance), refusal)
+        unread: tuple[facts.MigrationFacts | None, str, str]
+        unread = (None, "", "not known: Nova's database could not be read")
         migration, site, unasked = self._noted(
-            deadline, lambda: self._destination_of(context, instance), (None, "", "")
+            deadline, lambda: self._destination_of(context, instance), unread
         )
         occasion = self._occasion(
             "source",
@@ -355,8 +365,9 @@ class Gate:
         return within(max(0.0, deadline - time.monotonic()), call)
 
     def _noted(self, deadline: float, call: Callable[[], T], otherwise: T) -> T:
-        """What `call` reads for the record only; `otherwise` when it fails, or takes a quarter of
-        the round's time: for want of it nobody is refused, and voters keep the rest to answer in.
+        """What `call` reads of Nova's database; `otherwise` when it fails, or takes a quarter of the
+        round's time. For what a round can do without (who is on record as not asked, the budget's
+        beginning): for want of it nobody is refused, and voters keep the rest to answer in.
         """
         quarter = self._options.round_deadline_s / 4
         try:
@@ -393,6 +404,14 @@ class Gate:
             )
         try:
             left_s = max(0.001, deadline - time.monotonic())
+            fair_s = min(self._options.voter_deadline_s, self._options.round_deadline_s / 2)
+            if request.ask_guests and left_s < fair_s:
+                # That guests would be silent now is our delay, not theirs.
+                raise NoPlaceError(
+                    f"waiting for a place or for Nova's database left {left_s:.1f} s of the round's "
+                    f"{self._options.round_deadline_s:g} s (round_deadline_s), too little to ask "
+                    f"anybody"
+                )
             report: RoundReport = offload(
                 self._runner,
                 "run",
@@ -446,4 +465,13 @@ def _decider(report: RoundReport) -> VoterKind | None:
 
 def _one_line(text: str) -> str:
     cleaned = "".join(c if c.isprintable() else " " for c in text[: MAX_REASON * 4])
-    return " ".join(cleaned.split())[:MAX_REASON]
+    return _storable(" ".join(cleaned.split())[:MAX_REASON])
+
+
+def _storable(text: str) -> str:
+    """As Nova's tables hold it: MySQL's utf8, of three bytes a character.
+
+    Nova keeps a refusal as the instance's fault (InstanceFault.create). One that the database does
+    not take is lost on its way to the conductor, which then sets the running VM to ERROR.
+    """
+    return "".join(c if c <= "\uffff" else "\ufffd" for c in text)

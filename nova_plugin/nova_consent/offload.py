@@ -10,12 +10,17 @@ that blocks, nor import eventlet.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from nova import utils
+from oslo_context import context
 
 T = TypeVar("T")
+
+MAX_READS = 64
+_reads = threading.BoundedSemaphore(MAX_READS)
 
 
 class TooSlowError(Exception):
@@ -40,24 +45,41 @@ def within(timeout_s: float, call: Callable[[], T]) -> T:
 
     For calls over Nova's message bus, whose own time-out (rpc_response_timeout, 60 s) is longer
     than a round may take. They run in a thread of their own, a green one where Nova has patched
-    threading.
+    threading, with the caller's context for what is logged there; at most MAX_READS at once, those
+    counted that nobody waits for any more.
 
-    :raises TooSlowError: after timeout_s; `call` is left to its own time-out and its outcome is dropped
+    :raises TooSlowError: after timeout_s; `call` is left to its own time-out and its outcome is
+        dropped
     """
+    began = time.monotonic()
+    current = context.get_current()
     results: list[T] = []
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
     done = threading.Event()
+    if not _reads.acquire(timeout=timeout_s):
+        raise TooSlowError(
+            f"{MAX_READS} reads of Nova's database were under way for {timeout_s:.1f} s"
+        )
 
     def run() -> None:
         try:
+            if current is not None:
+                current.update_store()
             results.append(call())
-        except BaseException as error:  # noqa: BLE001  raised again, where it is waited for
+        except Exception as error:  # noqa: BLE001  raised again, where it is waited for
             errors.append(error)
+        except BaseException as error:  # noqa: BLE001  an exit, say: not the caller's
+            errors.append(RuntimeError(f"the read ended with {type(error).__name__}"))
         finally:
             done.set()
+            _reads.release()
 
-    threading.Thread(target=run, name="consent-facts", daemon=True).start()
-    if not done.wait(timeout_s):
+    try:
+        threading.Thread(target=run, name="consent-facts", daemon=True).start()
+    except BaseException:
+        _reads.release()
+        raise
+    if not done.wait(max(0.0, began + timeout_s - time.monotonic())):
         raise TooSlowError(f"Nova's conductor did not answer within {timeout_s:.1f} s")
     if errors:
         raise errors[0]

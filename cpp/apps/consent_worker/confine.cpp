@@ -1,6 +1,7 @@
 // Limits of the worker's own process. Must not know what it does within them.
 #include "confine.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 
 namespace consent {
@@ -44,6 +46,9 @@ void confine() {
     limit(RLIMIT_AS, 2048 * mebibyte);
 #endif
     ::closefrom(3);
+    // One heap for all threads: with one for each, what a guest's flood took in one of them stays there unused while
+    // another's grows.
+    if (::mallopt(M_ARENA_MAX, 1) != 1) throw std::runtime_error("mallopt: the heaps cannot be bounded");
 }
 
 }  // namespace consent

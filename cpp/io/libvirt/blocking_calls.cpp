@@ -30,11 +30,11 @@ bool BlockingCalls::idle() const {
     return busy_ == 0 && calls_.empty();
 }
 
-void BlockingCalls::enqueue(std::function<void()> call) {
+void BlockingCalls::enqueue(std::function<void()> call, bool first) {
     {
         const std::lock_guard lock(mutex_);
         if (ending_) return;
-        calls_.push_back(std::move(call));
+        calls_.insert(first ? calls_.begin() : calls_.end(), std::move(call));
     }
     changed_.notify_one();
 }

@@ -34,14 +34,23 @@ class BlockingCalls {
             loop_.post([then = std::move(then), result = call()]() mutable { then(std::move(result)); });
         });
     }
-    /// The same for a call whose end nobody waits for.
+    /// As run(), ahead of all that waits for a thread: for what ends something that grows meanwhile.
+    template <class Call, class Then>
+    void run_first(Call call, Then then) {
+        enqueue(
+            [this, call = std::move(call), then = std::move(then)]() mutable {
+                loop_.post([then = std::move(then), result = call()]() mutable { then(std::move(result)); });
+            },
+            true);
+    }
+    /// run() for a call whose end nobody waits for.
     void run(std::function<void()> call) { enqueue(std::move(call)); }
 
     /// Whether any call is being made or waits for a thread.
     [[nodiscard]] bool idle() const;
 
   private:
-    void enqueue(std::function<void()> call);
+    void enqueue(std::function<void()> call, bool first = false);
     void serve();
 
     EventLoop& loop_;

@@ -13,7 +13,9 @@
 namespace consent {
 namespace {
 
-constexpr std::size_t slice = 4096;      ///< bytes parsed before the bounds are looked at again
+constexpr std::size_t slice = 4096;  ///< bytes parsed before the bounds are looked at again
+/// Bytes taken of one guest before timers and other guests have their turn: about one message of libvirt's.
+constexpr std::size_t turn = 256UL * 1024;
 constexpr milliseconds first_retry{20};  ///< of a held channel
 constexpr milliseconds last_retry{200};
 constexpr milliseconds verify_interval{100};  ///< QEMU's socket closes a moment before libvirt calls a domain inactive
@@ -138,7 +140,10 @@ void Channel::open() {
             }
             outcome.error = LibvirtError::last();
             outcome.stream.reset();
-            outcome.active = outcome.domain && virDomainIsActive(outcome.domain.get()) == 1;
+            // Only what libvirt is sure of is a departure: a guest that left has no vote any more.
+            const int active = outcome.domain ? virDomainIsActive(outcome.domain.get()) : -1;
+            const int code = outcome.domain && active < 0 ? LibvirtError::last().code : outcome.error.code;
+            outcome.active = active > 0 || (active < 0 && code != VIR_ERR_NO_DOMAIN);
             return outcome;
         },
         [self = weak_from_this(), &calls = services_.calls, attempt](const Outcome& outcome) {
@@ -225,7 +230,8 @@ void Channel::close() {
     services_.notes.remove(guest_);
     state_ = State::closing;
     ++attempt_;
-    services_.calls.run(
+    // First of all that waits: what a flooding guest sends is queued until its stream is aborted.
+    services_.calls.run_first(
         [stream = std::exchange(stream_, nullptr)] {
             abort_stream(stream);
             return 0;
@@ -252,7 +258,10 @@ void Channel::give_up(const std::string& why) {
 /// The stream ended under us.
 void Channel::broke(const std::string& why) {
     close();
-    for (auto& [id, ask] : asks_) ask.lost = ask.sent;
+    for (auto& [id, ask] : asks_) {
+        ask.lost = ask.sent;
+        ask.number = 0;  // of a stream that is gone: an answer on the next one proves nothing of what was read there
+    }
     verify(why, verify_attempts);
 }
 
@@ -303,11 +312,10 @@ void Channel::ready(int events) {
         broke("its channel was closed");
 }
 
-/// Reads what is there. libvirt queues what has come in for a stream until it is read, so all of it is: at most
-/// max_useless_bytes, which also keeps one guest from taking the loop from the others.
+/// Reads what is there, as much as a turn takes: libvirt calls again for as long as anything of it is queued.
 void Channel::read() {
     std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by virStreamRecv
-    while (state_ == State::open) {
+    for (std::size_t taken = 0; state_ == State::open && taken < turn;) {
         const int got = virStreamRecv(stream_.get(), buffer.data(), buffer.size());
         if (got == -2) return;
         if (got <= 0) {
@@ -315,6 +323,7 @@ void Channel::read() {
             return;
         }
         std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+        taken += bytes.size();
         while (!bytes.empty()) {
             const auto part = bytes.substr(0, slice);
             bytes.remove_prefix(part.size());
@@ -327,7 +336,7 @@ void Channel::read() {
                 take(line);
                 if (state_ != State::open) return;
             }
-            if (useless_bytes_ > max_useless_bytes) return give_up("it sent more than 1 MiB without an answer");
+            if (useless_bytes_ > max_useless_bytes) return give_up("it sent more than 256 KiB without an answer");
         }
     }
 }
@@ -355,7 +364,8 @@ void Channel::take(const wire::Reply& reply) {
     found->second.answered = true;
     found->second.consented = reply.answer == Answer::consent;
     answers_ = true;
-    useless_bytes_ = useless_lines_ = 0;
+    useless_lines_ = 0;
+    useless_bytes_ -= std::min(useless_bytes_, wire::max_line + 1);  // an answer pays for its own line and no more
     read_lines_ = std::max(read_lines_, found->second.number);
     found->second.listener(reply);
     send_waiting();

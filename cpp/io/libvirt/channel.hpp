@@ -20,8 +20,9 @@
 
 namespace consent {
 
-inline constexpr std::size_t max_useless_bytes = 1024 * 1024;  ///< from a guest since its last answer
-inline constexpr std::size_t max_useless_lines = 256;          ///< likewise
+inline constexpr std::size_t max_useless_bytes =
+    256 * 1024;                                        ///< from a guest beside its answers: four of the longest lines
+inline constexpr std::size_t max_useless_lines = 256;  ///< likewise
 /// To a guest, without a sign that it reads. Linux calls a local socket full at a quarter of net.core.wmem_default, which is
 /// some 40 of our lines; what does not fit takes libvirtd's places for requests of one client (max_client_requests, 5 by
 /// default), and without one of these the connection stands still, for every guest.

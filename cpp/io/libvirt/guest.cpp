@@ -1,6 +1,7 @@
 // Domain XML to a guest.
 #include "guest.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <pugixml.hpp>
 
@@ -18,6 +19,15 @@ pugi::xml_node child_in_any_namespace(const pugi::xml_node& node, std::string_vi
         if (const auto colon = full.find(':'); colon != std::string_view::npos) full.remove_prefix(colon + 1);
         return full == name;
     });
+}
+
+/// A name that somebody chose, fit to be shown and sent on: at most max_name bytes, no character cut in two.
+std::string shown(std::string_view text) {
+    std::string name = wire::clean(text, max_name);
+    std::size_t end = std::min(name.size(), max_name);
+    while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xc0U) == 0x80U) --end;
+    name.resize(end);
+    return name;
 }
 
 bool is_connected(const pugi::xml_node& devices) {
@@ -40,11 +50,10 @@ std::optional<Guest> read_guest(std::string_view xml) {
     Guest guest;
     guest.id = domain.child("uuid").text().get();
     if (guest.id.empty() || guest.id.size() > max_name) return std::nullopt;
-    guest.name = std::string(domain.child("name").text().get()).substr(0, max_name);
+    guest.name = shown(domain.child("name").text().get());
     const auto instance = child_in_any_namespace(domain.child("metadata"), "instance");
     guest.project =
-        child_in_any_namespace(child_in_any_namespace(instance, "owner"), "project").attribute("uuid").value();
-    if (guest.project.size() > max_name) guest.project.clear();
+        shown(child_in_any_namespace(child_in_any_namespace(instance, "owner"), "project").attribute("uuid").value());
     guest.connected = is_connected(domain.child("devices"));
     return guest;
 }

@@ -15,8 +15,8 @@ inline constexpr std::size_t max_domain_xml = 4 * 1024 * 1024;  ///< bytes
 
 struct Guest {
     std::string id;          ///< domain UUID
-    std::string name;        ///< at most 255 bytes
-    std::string project;     ///< owner's project; empty when the XML names none
+    std::string name;        ///< cleaned (wire::clean), at most 255 bytes
+    std::string project;     ///< owner's project, likewise; empty when the XML names none
     bool connected = false;  ///< an agent has org.openstack.consent.0 open
 };
 

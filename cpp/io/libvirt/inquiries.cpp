@@ -148,8 +148,7 @@ void Inquiries::found(Round& round, const Guest& guest, const DomainHandle& doma
     }
     Voter voter;
     voter.id = guest.id;
-    voter.name = wire::clean(guest.name, 255);
-    if (voter.name.size() > lines::max_name) voter.name.resize(lines::max_name);
+    voter.name = guest.name;
     voter.project = guest.project;
     voter.kind = round.inquiry.select.role;
     round.seats.push_back({std::move(voter), channel(guest.id), domain, {}, false, {}});
@@ -229,7 +228,7 @@ void Inquiries::probe(const std::shared_ptr<Round>& round) {
     const ConnectionHandle connection = connection_.current();
     if (!connection) return;
     round->libvirt_silent = true;
-    calls_.run(
+    calls_.run_first(
         [connection] {
             unsigned long version = 0;
             return virConnectGetLibVersion(connection.get(), &version);

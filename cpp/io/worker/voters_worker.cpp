@@ -390,8 +390,13 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::spawn(Child& child) {
     ::posix_spawn_file_actions_adddup2(&actions, to->reads.get(), 0);
     ::posix_spawn_file_actions_adddup2(&actions, from->writes.get(), 1);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    // Without OS_*: there oslo.config and OpenStack's clients are given passwords, and the worker reads hostile bytes.
+    std::vector<char*> variables;
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+        if (!std::string_view(*entry).starts_with("OS_")) variables.push_back(*entry);
+    variables.push_back(nullptr);
     pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, program_.c_str(), &actions, &attributes, argv.data(), environ);
+    const int failed = ::posix_spawn(&pid, program_.c_str(), &actions, &attributes, argv.data(), variables.data());
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);
     if (failed != 0) return End{"worker_lost", "cannot start " + program_ + ": " + error_text(failed)};

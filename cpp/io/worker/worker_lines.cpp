@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "consent/wire.hpp"
+
 namespace consent::worker_lines {
 namespace {
 
@@ -179,6 +181,16 @@ json to_json(const std::string& round, const InquiryEvent& event) {
     return object;
 }
 
+/// Words for people: cleaned here too, since a worker that was taken over cleans nothing.
+std::string words(const json& object, const char* name) { return wire::clean(text(object, name, max_text), max_text); }
+
+/// A name, which the worker has cleaned. Throws Fault when it has not.
+std::string shown_name(const json& object, const char* name) {
+    std::string value = text(object, name, max_name);
+    if (wire::clean(value, max_name) != value) throw Fault(std::string(name) + " holds what cannot be shown");
+    return value;
+}
+
 VotersIdentified identified_of(const json& object) {
     const json& list = member(object, "voters");
     if (!list.is_array() || list.size() > max_voters) throw Fault("voters is not a list, or too long");
@@ -187,9 +199,9 @@ VotersIdentified identified_of(const json& object) {
     for (const json& item : list) {
         if (!item.is_object()) throw Fault("voters holds what is no object");
         Voter voter;
-        voter.id = text(item, "id", max_name);
-        voter.name = text(item, "name", max_name);
-        voter.project = text(item, "project", max_name);
+        voter.id = shown_name(item, "id");
+        voter.name = shown_name(item, "name");
+        voter.project = shown_name(item, "project");
         voter.kind = word(item, "kind", roles);
         if (!event.voters.empty() && voter.id <= event.voters.back().id)
             throw Fault("voters are not in the order of their ids, or one stands twice");
@@ -209,12 +221,11 @@ Report report_of(const json& object) {
     const auto told = [&](InquiryEvent what) -> Report { return Told{std::move(round), std::move(what)}; };
     if (event == "identified") return told(identified_of(object));
     if (event == "answered")
-        return told(
-            VoterAnswered{voter_of(object), word(object, "answer", answers), text(object, "because", max_text)});
-    if (event == "silent") return told(VoterFellSilent{voter_of(object), text(object, "why", max_text)});
-    if (event == "left") return told(VoterLeft{voter_of(object), text(object, "why", max_text)});
+        return told(VoterAnswered{voter_of(object), word(object, "answer", answers), words(object, "because")});
+    if (event == "silent") return told(VoterFellSilent{voter_of(object), words(object, "why")});
+    if (event == "left") return told(VoterLeft{voter_of(object), words(object, "why")});
     if (event == "withdrawn") return told(VoterWithdrew{voter_of(object)});
-    if (event == "failed") return told(InquiryFailed{text(object, "code", max_name), text(object, "why", max_text)});
+    if (event == "failed") return told(InquiryFailed{text(object, "code", max_name), words(object, "why")});
     throw Fault("event is not a word known here");
 }
 

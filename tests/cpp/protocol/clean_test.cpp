@@ -54,6 +54,8 @@ TEST_CASE("what moves, hides or colours text becomes visible") {
          "c",
          "a b c"},  // other spaces
         {"e\xcc\x81\xcc\x81\xcc\x81\xcc\x81", "e\xcc\x81\xcc\x81\\u0301\\u0301"},
+        {"e\xe2\xb7\xa0\xe2\xb7\xa0\xe2\xb7\xa0", "e\xe2\xb7\xa0\xe2\xb7\xa0\\u2de0"},  // of another block
+        {"e\xea\xa3\xa0\xe1\xb3\x90\xcc\x81", "e\xea\xa3\xa0\xe1\xb3\x90\\u0301"},      // of three blocks
     };
     for (const Row& row : rows) {
         CAPTURE(row.shown);

@@ -191,6 +191,7 @@ TEST_CASE("each rule that a line breaks is named") {
         {replaced(reply, "\"type\":\"answer\",", ""), Fault::missing_field, "no field type"},
         {replaced(reply, "\"answer\"", "\"Answer\""), Fault::unknown_type, "Answer"},
         {replaced(reply, "\"answer\"", "\"\""), Fault::unknown_type, "type"},
+        {replaced(reply, "\"answer\"", R"("\") approved (\"")"), Fault::unknown_type, R"(type "') approved ('" is)"},
         {replaced(reply, "\"type\":\"answer\"", "\"type\":7"), Fault::bad_field, "type"},
         // a field given twice
         {replaced(reply, "\"v\":1", "\"v\":1,\"v\":1"), Fault::bad_field, "\"v\" is given twice"},

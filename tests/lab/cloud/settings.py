@@ -147,6 +147,9 @@ def nova_control(place: Layout, filters: list[str], available: list[str]) -> str
         "filter_scheduler": {
             "available_filters": ["nova.scheduler.filters.all_filters", *available],
             "enabled_filters": ",".join(filters),
+            # Hosts are told apart by their memory alone: a host that published its load while a guest
+            # was still being started there would count as busy until its next periodic.
+            "io_ops_weight_multiplier": 0.0,
         },
         "wsgi": {"api_paste_config": place.etc / "nova" / "api-paste.ini"},
         "oslo_concurrency": {"lock_path": state / "lock"},

@@ -21,7 +21,7 @@ MODES = {
     "late 1300": r"no answer",
     "drip": r"no answer",
     "flood": r"more than \d+ lines",
-    "endless": r"more than 1 MiB",
+    "endless": r"more than 256 KiB",
     "garbage": r"not_utf8|not_json",
     "wrong-id": r"request that is not open",
     "deep": r"too_deep",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from unittest import mock
+
+from nova import context as nova_context
+from nova import exception, objects
 
 from consent_core import MemoryLedger
 from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
@@ -76,11 +80,36 @@ class ArrivalTest(ConsentTestBase):
 
     def test_no_budget_for_time_spent_in_the_queue(self) -> None:
         server = self.boot()
-        with (
-            self.before_arrival(self.forget_grants),
-            mock.patch.object(self.gate("host2"), "_over_budget", side_effect=AssertionError),
-        ):
+        gate = self.gate("host2")
+
+        def wait_long() -> None:
+            self.forget_grants()
+            gate._options = dataclasses.replace(gate._options, migration_budget_s=1e-6)
+
+        with self.before_arrival(wait_long):
             self.assertEqual("completed", self.live_migrate(server, "host2"))
+        self.assertEqual(1, len(self.rounds_at_arrival()))
+
+    def test_refused_at_arrival_no_volume_is_detached(self) -> None:
+        """Nova detaches what stands in block_device_info; a neighbour may use the same volume."""
+        volumes = {"block_device_mapping": ["a volume"]}
+        driver = self.computes["host2"].driver
+        server = self.boot()
+        context = nova_context.get_admin_context()
+        with nova_context.target_cell(context, self.cell_mappings["cell1"]) as cell:
+            instance = objects.Instance.get_by_uuid(cell, server["id"])
+            self.change_voters("host2", refusing())
+            self.assertRaises(
+                exception.MigrationPreCheckError,
+                driver.pre_live_migration,
+                cell,
+                instance,
+                volumes,
+                None,
+                None,
+                None,
+            )
+        self.assertEqual({"block_device_mapping": []}, volumes)
 
 
 class BudgetTest(ConsentTestBase):

@@ -13,15 +13,19 @@ from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 
 POINTS = (
     "nova_consent.settings.HostSettings.current",
-    "nova_consent.facts.migration_under_way",
-    "nova_consent.facts.checking_host",
-    "nova_consent.facts.host_asks",
-    "nova_consent.gate.within",
     "nova_consent.gate.RoundRequest",
     "nova_consent.gate.offload",
     "nova_consent.gate.decide",
     "nova_consent.gate.round_line",
     "consent_core.MemoryLedger.claim",
+)
+# What is read that a round can do without.
+NOTED = (
+    "nova_consent.facts.migration_under_way",
+    "nova_consent.facts.searched_s",
+    "nova_consent.facts.checking_host",
+    "nova_consent.facts.host_asks",
+    "nova_consent.gate.within",
 )
 ERRORS = (
     MemoryError("no memory left"),
@@ -42,12 +46,32 @@ class FaultsTest(ConsentTestBase):
     def test_in_enforce_the_vm_stays(self) -> None:
         for number, point in enumerate(POINTS):
             error = ERRORS[number % len(ERRORS)]
-            with mock.patch(point, side_effect=error):
+            with mock.patch(point, side_effect=error) as failing:
                 status = self.live_migrate(self.server, "host2")
+            failing.assert_called()
             self.assertIn(status, ("error", "failed"), point)
             self.assert_untouched(self.server)
         self.assertEqual("completed", self.live_migrate(self.server, "host2"))
         self.assert_on(self.server, "host2")
+
+    def test_each_gate_by_itself(self) -> None:
+        """Above, the destination's check comes before the others; here each is the one that fails."""
+        for host, gate in (("host2", "_incoming"), ("host1", "_outgoing"), ("host2", "_arriving")):
+            for error in ERRORS:
+                with mock.patch.object(self.gate(host), gate, side_effect=error) as failing:
+                    status = self.live_migrate(self.server, "host2")
+                failing.assert_called()
+                self.assertIn(status, ("error", "failed"), gate)
+                self.assert_untouched(self.server)
+
+    def test_what_a_round_can_do_without_stops_nothing(self) -> None:
+        here, there = "host1", "host2"
+        for number, point in enumerate(NOTED):
+            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]) as failing:
+                self.assertEqual("completed", self.live_migrate(self.server, there), point)
+            failing.assert_called()
+            self.assert_on(self.server, there)
+            here, there = there, here
 
     def test_in_audit_the_vm_moves(self) -> None:
         for host in ("host1", "host2"):
@@ -55,8 +79,9 @@ class FaultsTest(ConsentTestBase):
             self.gate(host)._settings.current()
         here, there = "host1", "host2"
         for number, point in enumerate(POINTS):
-            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]):
+            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]) as failing:
                 self.assertEqual("completed", self.live_migrate(self.server, there), point)
+            failing.assert_called()
             self.assert_on(self.server, there)
             here, there = there, here
 

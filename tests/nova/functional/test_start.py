@@ -83,13 +83,17 @@ class StartTest(ConsentTestBase):
         self.flags(rpc_response_timeout=40)
         options = self.load()._consent_options
         self.assertEqual((20.0, 8.0), (options.round_deadline_s, options.voter_deadline_s))
+        self.flags(long_rpc_timeout=45)
+        options = self.load()._consent_options
+        self.assertEqual((15.0, 8.0), (options.round_deadline_s, options.voter_deadline_s))
 
     def test_no_worker_before_it_is_needed(self) -> None:
-        opened = []
+        started, worker = self.folder / "started", self.folder / "worker"
+        worker.write_text(f"#!/bin/sh\ntouch {started}\n")
+        worker.chmod(0o755)
 
         def real(options, host, uri):
-            opened.append(WorkerVoters(program="/bin/false", uri=uri))
-            return opened[-1]
+            return WorkerVoters(program=str(worker), uri=uri)
 
         self.flags(mode="off", group="consent")
         with mock.patch("nova_consent.driver.open_voters", real):
@@ -97,4 +101,8 @@ class StartTest(ConsentTestBase):
             self.start_host("host2")
             server = self.boot()
             self.assertEqual("completed", self.live_migrate(server, "host2"))
-        self.assertEqual({None}, {voters.pid for voters in opened})
+            self.assertFalse(started.exists())
+            # The same look finds one as soon as somebody is asked.
+            self.write_host_file("host1", "mode: audit\n")
+            self.assertEqual("completed", self.live_migrate(server, "host1"))
+            self.assertTrue(started.exists())

@@ -46,6 +46,7 @@ class GateTestCase(test.NoDBTestCase):
         )
         check = SimpleNamespace(
             event="compute_check_can_live_migrate_destination",
+            start_time=datetime.datetime.now(datetime.UTC),
             finish_time=None,
             id=1,
             host="host2",

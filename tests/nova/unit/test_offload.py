@@ -8,8 +8,9 @@ from unittest import mock
 
 import testtools
 from nova import utils
+from oslo_context import context as oslo_context
 
-from nova_consent.offload import TooSlowError, offload, within
+from nova_consent.offload import MAX_READS, TooSlowError, offload, within
 
 
 class Blocking:
@@ -55,6 +56,27 @@ class OffloadTest(testtools.TestCase):
     def test_within_returns_or_raises_what_the_call_does(self) -> None:
         self.assertEqual(3, within(5.0, lambda: 3))
         self.assertRaises(ZeroDivisionError, within, 5.0, lambda: 1 // 0)
+
+    def test_within_takes_the_context_along(self) -> None:
+        mine = oslo_context.RequestContext(request_id="req-of-mine")
+        mine.update_store()
+        self.assertEqual("req-of-mine", within(5.0, lambda: oslo_context.get_current().request_id))
+
+    def test_an_exit_in_the_call_is_not_the_callers(self) -> None:
+        def leave() -> None:
+            raise SystemExit(1)
+
+        self.assertRaises(RuntimeError, within, 5.0, leave)
+
+    def test_calls_that_nobody_waits_for_do_not_add_up(self) -> None:
+        release = threading.Event()
+        self.addCleanup(release.set)
+        for _ in range(MAX_READS):
+            self.assertRaises(TooSlowError, within, 0.001, lambda: release.wait(30))
+        error = self.assertRaises(TooSlowError, within, 0.05, lambda: 1)
+        self.assertIn(f"{MAX_READS} reads", str(error))
+        release.set()
+        self.assertEqual(1, within(5.0, lambda: 1))
 
     def test_within_gives_up_in_time(self) -> None:
         release = threading.Event()

@@ -4,6 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "consent/wire.hpp"
+
 using consent::read_guest;
 
 namespace {
@@ -67,10 +69,21 @@ TEST_CASE("what is no domain is none") {
     CHECK_FALSE(read_guest(std::string(consent::max_domain_xml + 1, ' ')));
 }
 
-TEST_CASE("a name longer than libvirt's is cut, a project longer than Nova's is unknown") {
-    const std::string named = "<domain><name>" + std::string(1000, 'n') + "</name><uuid>u</uuid></domain>";
-    CHECK(read_guest(named)->name.size() == 255);
+TEST_CASE("names are cleaned and cut, never in the middle of a character") {
+    const auto named = [](const std::string& name) {
+        return read_guest("<domain><name>" + name + "</name><uuid>u</uuid></domain>")->name;
+    };
+    CHECK(named(std::string(1000, 'n')).size() == 255);
+    CHECK(named("a\xe2\x80\xaetset") == R"(a\u202etset)");
+    // Cleaning makes it longer: 247 bytes become more than 255, and the bound falls into a character of two.
+    std::string long_one;
+    for (int i = 0; i < 3; ++i) long_one += "\xe2\xa0\x80";
+    for (int i = 0; i < 119; ++i) long_one += "\xc3\xa9";
+    const std::string cut = named(long_one);
+    CHECK(cut.size() <= 255);
+    CHECK(cut.size() >= 252);
+    CHECK(consent::wire::clean(cut, 255) == cut);
     const std::string metadata =
         "<metadata><instance><owner><project uuid='" + std::string(256, 'p') + "'/></owner></instance></metadata>";
-    CHECK(read_guest(domain("", metadata))->project.empty());
+    CHECK(read_guest(domain("", metadata))->project.size() == 255);
 }

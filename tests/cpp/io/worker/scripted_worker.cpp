@@ -49,7 +49,7 @@ consent::VotersIdentified voters(unsigned count) {
     return identified;
 }
 
-/// What this process was given: open descriptors, blocked signals, its process group's kind.
+/// What this process was given: open descriptors, blocked signals, its process group's kind, secrets.
 std::string account_of_self() {
     unsigned descriptors = 0;
     DIR* folder = ::opendir("/proc/self/fd");
@@ -59,7 +59,9 @@ std::string account_of_self() {
     ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
     return std::to_string(descriptors - 3) + " descriptors, SIGTERM " +  // ".", ".." and the folder itself
            (::sigismember(&blocked, SIGTERM) != 0 ? "blocked" : "open") + ", group " +
-           (::getpgrp() == ::getpid() ? "its own" : "inherited");
+           (::getpgrp() == ::getpid() ? "its own" : "inherited") + ", " +
+           (::getenv("OS_PASSWORD") != nullptr ? "a password" : "no password") + ", " +
+           (::getenv("PATH") != nullptr ? "a path" : "no path");
 }
 
 class Script {

@@ -306,10 +306,11 @@ TEST_CASE("a round outlives the VotersWorker that it came from") {
     SUCCEED("no crash; the sanitizers watch");
 }
 
-TEST_CASE("a worker gets three descriptors, no blocked signals and a process group of its own") {
+TEST_CASE("a worker gets three descriptors, no blocked signals, a process group of its own and no password") {
     std::vector<int> others;
     for (int i = 0; i < 20; ++i)
         others.push_back(::open("/dev/null", O_RDONLY));  // inheritable, as carelessly as can be
+    ::setenv("OS_PASSWORD", "of the cloud", 1);
     const auto port = worker("account");
     sigset_t terminate;
     ::sigemptyset(&terminate);
@@ -318,7 +319,8 @@ TEST_CASE("a worker gets three descriptors, no blocked signals and a process gro
     const Heard heard = hear(*port, inquiry());
     ::pthread_sigmask(SIG_UNBLOCK, &terminate, nullptr);
     for (const int fd : others) ::close(fd);
-    CHECK(heard.words.at(0) == "3 descriptors, SIGTERM open, group its own");
+    ::unsetenv("OS_PASSWORD");
+    CHECK(heard.words.at(0) == "3 descriptors, SIGTERM open, group its own, no password, a path");
 }
 
 TEST_CASE("a worker killed from outside is replaced") {

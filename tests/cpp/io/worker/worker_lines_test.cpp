@@ -6,6 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "consent/wire.hpp"
+
 using namespace consent;
 namespace lines = consent::worker_lines;
 
@@ -49,6 +51,9 @@ Inquiry any_inquiry() {
     return inquiry;
 }
 
+/// What a voter or the worker says, as an honest worker sends it.
+std::string words() { return wire::clean(any_text(1000), 1000); }
+
 InquiryEvent any_event() {
     const auto voter = *rc::gen::inRange<std::uint32_t>(0, lines::max_voters);
     switch (*rc::gen::inRange(0, 6)) {
@@ -58,20 +63,19 @@ InquiryEvent any_event() {
             for (int i = 0; i < count; ++i) {
                 Voter one;
                 one.id = "id" + std::to_string(100 + i);
-                one.name = any_text(200);
-                one.project = any_text(200);
+                one.name = wire::clean(any_text(60), 60);
+                one.project = wire::clean(any_text(60), 60);
                 one.kind = *rc::gen::element(VoterKind::neighbour, VoterKind::mover);
                 identified.voters.push_back(one);
             }
             return identified;
         }
         case 1:
-            return VoterAnswered{voter, *rc::gen::element(Answer::consent, Answer::refuse, Answer::abstain),
-                                 any_text(1000)};
-        case 2: return VoterFellSilent{voter, any_text(1000)};
-        case 3: return VoterLeft{voter, any_text(1000)};
+            return VoterAnswered{voter, *rc::gen::element(Answer::consent, Answer::refuse, Answer::abstain), words()};
+        case 2: return VoterFellSilent{voter, words()};
+        case 3: return VoterLeft{voter, words()};
         case 4: return VoterWithdrew{voter};
-        default: return InquiryFailed{"libvirt", any_text(1000)};
+        default: return InquiryFailed{"libvirt", words()};
     }
 }
 
@@ -170,6 +174,23 @@ TEST_CASE("a report beyond its bounds is broken, and says in which") {
           "voters are not in the order of their ids, or one stands twice");
     CHECK(why(told(R"("event":"identified","voters":[{"id":"b","name":"","project":"","kind":"hypervisor"}])")) ==
           "kind is not a word known here");
+    // A worker that was taken over may try the admin's terminal.
+    CHECK(
+        why(told(R"("event":"identified","voters":[{"id":"b","name":"\u001b[2J","project":"","kind":"neighbour"}])")) ==
+        "name holds what cannot be shown");
+    CHECK(why(told(R"("event":"identified","voters":[{"id":"b","name":"","project":"\u202e","kind":"neighbour"}])")) ==
+          "project holds what cannot be shown");
+}
+
+TEST_CASE("words are cleaned on this side too") {
+    for (const std::string event : {R"("event":"silent","voter":1,"why")", R"("event":"left","voter":1,"why")",
+                                    R"("event":"failed","code":"libvirt","why")",
+                                    R"("event":"answered","voter":1,"answer":"refuse","because")"}) {
+        const auto read = lines::read_report(R"({"round":"r",)" + event + R"(:"two\nlines \u001b[2J"})");
+        REQUIRE(is<lines::Report>(read));
+        const std::string line = lines::write(std::get<lines::Report>(read));
+        CHECK(line.find(R"(two\\nlines \\x1b[2J)") != std::string::npos);
+    }
 }
 
 TEST_CASE("a stream is cut into the same lines however it is sliced") {
