@@ -270,8 +270,11 @@ class Gate:
         refusal = self._refused_by_mover.get(key)
         if refusal is not None:
             return self._remembered(policy, self._occasion("source", context, instance), refusal)
-        unread: tuple[facts.MigrationFacts | None, str, str]
-        unread = (None, "", "not known: Nova's database could not be read")
+        unread: tuple[facts.MigrationFacts | None, str, str] = (
+            None,
+            "",
+            "not known: Nova's database could not be read",
+        )
         migration, site, unasked = self._noted(
             deadline, lambda: self._destination_of(context, instance), unread
         )

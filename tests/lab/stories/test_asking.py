@@ -135,6 +135,19 @@ def test_a_hypervisor_that_accepts_nobody_is_left_out(stage: Stage) -> None:
     )
 
 
+def test_words_that_novas_database_cannot_hold(stage: Stage) -> None:
+    """Nova keeps a refusal as a fault in a column of three bytes a character. One that is not stored
+    would end in the conductor, and the VM in ERROR."""
+    stage.host("host2").write_consent_file(
+        'accept_incoming: {answer: refuse, because: "\\U0001F525 in the rack"}\n'
+    )
+
+    move = stage.move(host="host2", force=True)
+
+    refused_at(move, stage, "host1")
+    assert "in the rack" in move.details
+
+
 def test_forcing_does_not_get_past_the_gate(stage: Stage) -> None:
     stage.policy("search", "refuse", NOISE)
 
