@@ -83,6 +83,7 @@ void Agent::run() {
         for (auto at = asked_.begin(); at != asked_.end();) {
             at = settle(at->second, now) ? asked_.erase(at) : std::next(at);
         }
+        Command::bury();
         wait(now);
     }
     log("ended");
@@ -242,7 +243,7 @@ void Agent::stay_silent(const wire::Request& request, std::string_view why) {
 }
 
 std::size_t Agent::running() const noexcept {
-    std::size_t count = 0;
+    std::size_t count = Command::bury();
     for (const auto& [id, asked] : asked_) {
         count += static_cast<std::size_t>(std::count_if(asked.commands.begin(), asked.commands.end(),
                                                         [](const auto& command) { return !command->ended(); }));

@@ -28,6 +28,8 @@ constexpr int exit_consent = 0;
 constexpr int exit_refuse = 1;
 constexpr int exit_abstain = 3;  // 2 is what shells and many programs give for wrong usage
 
+std::vector<pid_t> unburied;  // killed, and not gone yet; of the agent's one thread
+
 struct Pipe {
     Descriptor read;
     Descriptor write;
@@ -159,13 +161,20 @@ bool Command::attend(SteadyTime now) {
     return true;
 }
 
-/// Kills the process group (of a command that has exited: what it left running), reads the last of the output, reaps.
+std::size_t Command::bury() {
+    std::erase_if(unburied, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+    return unburied.size();
+}
+
+/// Kills the process group (of a command that has exited: what it left running), reads the last of the output, reaps if it is gone.
 void Command::end(bool kill_first) {
     if (kill_first) { ::kill(-pid_, SIGKILL); }
     read_output();
     output_.close();
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+    const pid_t gone = ::waitpid(pid_, &status, WNOHANG);
+    if (gone == 0) { unburied.push_back(pid_); }
+    if (gone != pid_ && silence_.empty()) { silence_ = "has no exit status"; }  // status says 0 then, a consent
     pid_ = 0;
     if (!silence_.empty()) { return; }
     if (WIFSIGNALED(status)) {

@@ -23,7 +23,7 @@ class Command {
     /// CONSENT_MEMORY_MIB, CONSENT_SOURCE, CONSENT_SITE, CONSENT_DEADLINE_MS, CONSENT_APPLICATION.
     /// One that cannot be started has ended, as silence.
     Command(const Application& application, const wire::Request& request, SteadyTime now);
-    /// Kills what still runs and waits for it to be gone.
+    /// Kills what still runs.
     ~Command();
     Command(const Command&) = delete;
     Command& operator=(const Command&) = delete;
@@ -32,6 +32,10 @@ class Command {
     bool attend(SteadyTime now);
     /// Reads what the command has written: its first line is kept, at most 1 KiB, the rest thrown away.
     void read_output();
+
+    /// Reaps those that were killed and were not gone at once (stuck in the kernel, or another user's by now), without
+    /// waiting for any. How many are left: they count as running.
+    static std::size_t bury();
 
     [[nodiscard]] bool ended() const noexcept { return pid_ == 0; }
     /// Of one that has ended. Nothing: silence.
