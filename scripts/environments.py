@@ -152,7 +152,7 @@ def wheel() -> Path:
         digest = sources_digest()
         built = sorted(folder.glob("*.whl"))
         if len(built) != 1 or not stamp.exists() or stamp.read_text() != digest:
-            say("building the wheel")
+            say("building the wheel (compiles for some minutes without a word)")
             beside = ROOT / "build/wheel.new"
             shutil.rmtree(beside, ignore_errors=True)
             # No build isolation: what the build needs is locked in requirements/dev.txt.

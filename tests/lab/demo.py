@@ -337,8 +337,8 @@ The cloud is left up. To go on:
     openstack server event list {MOVER}
     cat {place.logs}/nova-compute-host2.log | grep 'consent round='
 Each host's file, read anew when it changes: {place.run}/host2/etc-nova/consent.d/host.yaml
-To end it:
-    cd {ROOT}/tests/lab && LAB={place.root} python3 -m cloud down""")
+To end it, in {ROOT}:
+    make down""")
 
 
 def newest_wheel() -> Path | None:
