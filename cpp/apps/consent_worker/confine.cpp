@@ -44,11 +44,11 @@ void confine() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these map terabytes
     limit(RLIMIT_DATA, 512 * mebibyte);
     limit(RLIMIT_AS, 2048 * mebibyte);
-#endif
-    ::closefrom(3);
     // One heap for all threads: with one for each, what a guest's flood took in one of them stays there unused while
     // another's grows.
     if (::mallopt(M_ARENA_MAX, 1) != 1) throw std::runtime_error("mallopt: the heaps cannot be bounded");
+#endif
+    ::closefrom(3);
 }
 
 }  // namespace consent
