@@ -166,7 +166,8 @@ std::size_t Command::bury() {
     return unburied.size();
 }
 
-/// Kills the process group (of a command that has exited: what it left running), reads the last of the output, reaps if it is gone.
+/// Kills the process group (of a command that has exited: what it left running), reads the last of the output, and reaps
+/// the command if it is gone.
 void Command::end(bool kill_first) {
     if (kill_first) { ::kill(-pid_, SIGKILL); }
     read_output();

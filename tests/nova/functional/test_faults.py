@@ -43,6 +43,16 @@ class FaultsTest(ConsentTestBase):
         self.start_host("host2", neighbours())
         self.server = self.boot()
 
+    def assert_moves_although_these_fail(self, points: tuple[str, ...]) -> None:
+        """There and back and there again, one of the points failing each time."""
+        here, there = "host1", "host2"
+        for number, point in enumerate(points):
+            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]) as failing:
+                self.assertEqual("completed", self.live_migrate(self.server, there), point)
+            failing.assert_called()
+            self.assert_on(self.server, there)
+            here, there = there, here
+
     def test_in_enforce_the_vm_stays(self) -> None:
         for number, point in enumerate(POINTS):
             error = ERRORS[number % len(ERRORS)]
@@ -65,25 +75,13 @@ class FaultsTest(ConsentTestBase):
                 self.assert_untouched(self.server)
 
     def test_what_a_round_can_do_without_stops_nothing(self) -> None:
-        here, there = "host1", "host2"
-        for number, point in enumerate(NOTED):
-            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]) as failing:
-                self.assertEqual("completed", self.live_migrate(self.server, there), point)
-            failing.assert_called()
-            self.assert_on(self.server, there)
-            here, there = there, here
+        self.assert_moves_although_these_fail(NOTED)
 
     def test_in_audit_the_vm_moves(self) -> None:
         for host in ("host1", "host2"):
             self.write_host_file(host, "mode: audit\n")
             self.gate(host)._settings.current()
-        here, there = "host1", "host2"
-        for number, point in enumerate(POINTS):
-            with mock.patch(point, side_effect=ERRORS[number % len(ERRORS)]) as failing:
-                self.assertEqual("completed", self.live_migrate(self.server, there), point)
-            failing.assert_called()
-            self.assert_on(self.server, there)
-            here, there = there, here
+        self.assert_moves_although_these_fail(POINTS)
 
     def test_a_refusal_stands_when_cleaning_up_after_nova_fails(self) -> None:
         self.change_voters("host2", refusing())
