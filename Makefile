@@ -24,7 +24,7 @@ check-quick: ## the stages that take seconds
 	@scripts/bootstrap.sh packages
 	@$(PYTHON) scripts/check.py --quick
 
-bench: ## the figures: the machine, a round over real guests, what consent adds to a migration
+bench: ## the figures: the machine, rules, the scheduler's filter, a round over real guests, a migration
 	@scripts/bootstrap.sh
 	@scripts/bench.sh
 

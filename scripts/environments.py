@@ -32,7 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
-NAMES = ("dev", "nova-2025.1", "nova-2026.2")
+NAMES = ("bench", "dev", "nova-2025.1", "nova-2025.2", "nova-2026.1", "nova-2026.2")
 MARKER = ".complete"
 UNUSED_DAYS = 14
 WHEEL_SOURCES = (

@@ -13,10 +13,6 @@
 namespace consent::policy {
 namespace {
 
-constexpr std::size_t max_quote = 40;
-
-std::string in_quotes(std::string_view text) { return '"' + wire::clean(text, max_quote) + '"'; }
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Levenshtein's distance; letters that differ in case alone, - and _ count as equal.
@@ -35,6 +31,16 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+/// "did you mean X?" when a word is near, else all of them.
+std::string choice(std::string_view written, std::span<const std::string_view> words) {
+    const std::string_view near = nearest(written, words);
+    return near.empty() ? "write " + one_of(words) : "did you mean " + std::string(near) + "? (" + one_of(words) + ")";
+}
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) { return '"' + wire::clean(text, max_quote) + '"'; }
+
 std::string kind_of(const Node& node) {
     switch (node.kind) {
         case Node::Kind::null: return "empty";
@@ -44,14 +50,6 @@ std::string kind_of(const Node& node) {
     }
     return "?";
 }
-
-/// "did you mean X?" when a word is near, else all of them.
-std::string choice(std::string_view written, std::span<const std::string_view> words) {
-    const std::string_view near = nearest(written, words);
-    return near.empty() ? "write " + one_of(words) : "did you mean " + std::string(near) + "? (" + one_of(words) + ")";
-}
-
-}  // namespace
 
 void Field::fail(std::string problem, std::string remedy) const {
     throw PolicyError(std::string(file), node.place.line, node.place.column, path, std::move(problem),

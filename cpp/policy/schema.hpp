@@ -44,6 +44,14 @@ void read_list(const Field& field, std::size_t most, std::string_view example,
 /// Seconds, as a decimal number of up to three places. Throws PolicyError when not from 0.001 to `most`.
 [[nodiscard]] milliseconds read_seconds(const Field& field, milliseconds most);
 
+inline constexpr std::size_t max_quote = 40;  // characters shown of what somebody wrote
+
+/// What somebody wrote, in quotes and fit to be shown.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
+/// What a node is: "empty", "a list", "a map", a scalar's text in quotes.
+[[nodiscard]] std::string kind_of(const Node& node);
+
 /// The nearest of `words` to what somebody wrote: few edits away, or empty when none is near.
 [[nodiscard]] std::string_view nearest(std::string_view written, std::span<const std::string_view> words);
 

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
+#include <map>
 #include <new>
 #include <sstream>
 #include <utility>
@@ -22,11 +24,15 @@
 namespace consent::policy {
 namespace {
 
-constexpr std::size_t max_nodes = 8192;  // 64 KiB of "[,,,]" would be more, no policy is
+constexpr std::size_t max_nodes = 16384;  // 64 KiB of "[,,,]" would be more; 4,096 conditions are 8,192
 
 class Source {
   public:
-    Source(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+    Source(std::string_view text, std::string_view file) : text_(text), file_(file) {
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (text[at] == '\n') { lines_.push_back(at + 1); }
+        }
+    }
 
     [[nodiscard]] std::string_view text() const noexcept { return text_; }
 
@@ -36,11 +42,18 @@ class Source {
 
     /// The place of a byte. Columns count characters: an editor shows those.
     [[nodiscard]] Place place(std::size_t byte) const {
-        const std::string_view before = text_.substr(0, std::min(byte, text_.size()));
-        const std::size_t newline = before.rfind('\n');
-        const std::string_view line = newline == std::string_view::npos ? before : before.substr(newline + 1);
-        return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
-                static_cast<int>(utf8::length(line)) + 1};
+        byte = std::min(byte, text_.size());
+        const auto next = std::upper_bound(lines_.begin(), lines_.end(), byte);
+        std::size_t start = *std::prev(next);
+        std::size_t column = 1;
+        if (last_byte_ >= start && last_byte_ <= byte) {  // places come mostly in order: a long line is counted once
+            start = last_byte_;
+            column = last_column_;
+        }
+        column += utf8::length(text_.substr(start, byte - start));
+        last_byte_ = byte;
+        last_column_ = column;
+        return {static_cast<int>(next - lines_.begin()), static_cast<int>(column)};
     }
 
     [[nodiscard]] Place place(const YAML::Mark& mark) const {
@@ -50,6 +63,9 @@ class Source {
   private:
     std::string_view text_;
     std::string file_;
+    std::vector<std::size_t> lines_{0};  // where each begins
+    mutable std::size_t last_byte_ = 0;
+    mutable std::size_t last_column_ = 1;
 };
 
 std::string hex_byte(char byte) {
@@ -166,45 +182,49 @@ class Builder : public YAML::EventHandler {
         if (parent.kind == Node::Kind::sequence) { return parent.items.emplace_back(std::move(node)); }
         if (!key_open_.back()) {
             if (kind != Node::Kind::scalar) {
-                source_.fail(place, "a field without a plain name", "write NAME: VALUE");
+                source_.fail(place, "a field without a plain name",
+                             first == '{' || first == '['
+                                 ? "write NAME: VALUE, and close each { with } and each [ with ]"
+                                 : "write NAME: VALUE");
             }
             key_open_.back() = true;
             return parent.entries.emplace_back(Entry{std::move(node), {}}).key;
         }
         key_open_.back() = false;
-        check_key(parent);
+        check_key(parent.entries.back().key);
         return parent.entries.back().value = std::move(node);
     }
 
-    void check_key(const Node& parent) const {
-        const Node& key = parent.entries.back().key;
-        for (const auto& [other, value] : parent.entries) {
-            if (&other != &key && other.text == key.text) {
-                source_.fail(key.place, "given twice, first in line " + std::to_string(other.place.line),
-                             "keep one of the two", wire::clean(key.text, 40));
-            }
+    void check_key(const Node& key) {
+        const auto [first, fresh] = keys_.back().emplace(key.text, key.place.line);
+        if (!fresh) {
+            source_.fail(key.place, "given twice, first in line " + std::to_string(first->second),
+                         "keep one of the two", wire::clean(key.text, 40));
         }
     }
 
     void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
         if (open_.size() == max_yaml_depth) {
             source_.fail(source_.place(mark), "nested deeper than " + std::to_string(max_yaml_depth) + " levels",
-                         "a policy needs four");
+                         "a policy needs fewer");
         }
         // Nodes above do not move while this one is open: a parent grows at its end only after its last child is closed.
         open_.push_back(&add(kind, mark, anchor, tag));
         key_open_.push_back(false);
+        keys_.emplace_back();
     }
 
     void close() {
         open_.pop_back();
         key_open_.pop_back();
+        keys_.pop_back();
     }
 
     const Source& source_;
     Node root_;
     std::vector<Node*> open_;
-    std::vector<bool> key_open_;  // per open node: a map's key has come, its value has not
+    std::vector<bool> key_open_;                    // per open node: a map's key has come, its value has not
+    std::vector<std::map<std::string, int>> keys_;  // per open node: the names given, with their lines
     std::size_t nodes_ = 0;
     int documents_ = 0;
 };
@@ -218,6 +238,7 @@ std::string remedy_of(const std::string& message) {
     constexpr std::array advices{
         Advice{"referenced anchor", "write the value out, or in quotes if it begins with *"},
         Advice{"alias", "put text that begins with * in quotes"},
+        Advice{"block scalar", "put text that begins with > or | in quotes, as in \">= 8\""},
         Advice{"illegal map value", "put text that holds \": \" in quotes"},
         Advice{"end of map flow", "close the { with }"},
         Advice{"end of sequence flow", "close the [ with ]"},
@@ -227,7 +248,7 @@ std::string remedy_of(const std::string& message) {
         Advice{"EOF in scalar", "close the quote"},
         Advice{"document indicator in scalar", "close the quote"},
         Advice{"escape character", "in double quotes write \\\\ for one backslash, or use single quotes"},
-        Advice{"unknown token", "put text that begins with a special character in quotes"},
+        Advice{"unknown token", "put text that begins with a special character in quotes, as in \">= 8\""},
         Advice{"flow end", "remove the ] or } that nothing opens"},
         Advice{"hex number", "give \\x two, \\u four and \\U eight hex digits"},
         Advice{"invalid unicode", "write a character that exists"},

@@ -13,7 +13,9 @@
 
 namespace consent::policy {
 
-inline constexpr std::size_t max_yaml_depth = 8;  // a policy needs four
+/// The deepest that rules need: file, list of rules, rule, `when` and in it an `all:` are 6 levels; eight `not:` groups,
+/// each with an `all:` in it, are 3 levels more each.
+inline constexpr std::size_t max_yaml_depth = 32;
 
 /// Where something stands in a file; both from 1, the column in characters. 0: no place.
 struct Place {

@@ -58,7 +58,8 @@ wire::Request disclose(const Subject& subject, const Voter& voter, const Pseudon
     request.id = std::move(id);
     request.operation = subject.operation;
     request.role = voter.kind == VoterKind::mover ? VoterKind::mover : VoterKind::neighbour;
-    request.mover = itself || own_project ? subject.mover : pseudonym(key, voter.id, subject.mover);
+    request.mover =
+        itself || own_project || subject.disclosed ? subject.mover : pseudonym(key, voter.id, subject.mover);
     request.vcpus = subject.vcpus;
     request.memory_mib = subject.memory_mib;
     // Without a project all such guests would know a host by one name: each gets its own instead.

@@ -20,6 +20,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t max_versions = 16;
 constexpr std::size_t max_software = 64;
+constexpr std::size_t max_wants = 8;
+constexpr std::size_t max_want = 32;
 constexpr std::size_t max_operation = 64;
 constexpr std::size_t max_mover = 64;
 constexpr std::size_t max_detail = 200;
@@ -44,10 +46,12 @@ struct Value {
     std::uint64_t number = 0;
     std::vector<std::uint64_t> numbers;  ///< of an array, while it holds nothing but numbers, at most max_versions + 1
     bool numbers_only = true;
+    std::vector<std::string> texts;  ///< likewise of texts, at most max_wants + 1
+    bool texts_only = true;
 };
 
 /// Takes nlohmann's events of one line; stops at the first fault. Keeps the fields of the outermost object by name and
-/// those of objects right inside it as "outer.inner".
+/// those of objects right inside it as "outer.inner". What `rules` holds is kept as the JSON that it was.
 class Fields {
   public:
     using number_integer_t = Json::number_integer_t;
@@ -56,18 +60,19 @@ class Fields {
     using string_t = Json::string_t;
     using binary_t = Json::binary_t;
 
-    bool null() { return put({}); }
-    bool boolean(bool) { return put({}); }
-    bool number_integer(number_integer_t) { return put({}); }
-    bool number_float(number_float_t, const string_t&) { return put({}); }
+    bool null() { return copy("null") && put({}); }
+    bool boolean(bool value) { return copy(value ? "true" : "false") && put({}); }
+    bool number_integer(number_integer_t number) { return copy(std::to_string(number)) && put({}); }
+    bool number_float(number_float_t, const string_t& text) { return copy(text) && put({}); }
     bool binary(binary_t&) { return put({}); }
     bool number_unsigned(number_unsigned_t number) {
         Value value;
         value.kind = Value::Kind::number;
         value.number = number;
-        return put(std::move(value));
+        return copy(std::to_string(number)) && put(std::move(value));
     }
     bool string(string_t& text) {
+        if (in_rules() && !copy(Json(text).dump())) { return false; }
         Value value;
         value.kind = Value::Kind::text;
         value.text = std::move(text);
@@ -81,6 +86,7 @@ class Fields {
         if (!levels_.back().keys.insert(name).second) {
             return stop(Fault::bad_field, "the field " + in_quotes(name) + " is given twice");
         }
+        if (in_rules() && levels_.size() > 1 && !copy(Json(name).dump() + ':')) { return false; }
         levels_.back().name = std::move(name);
         return true;
     }
@@ -89,6 +95,7 @@ class Fields {
     }
 
     [[nodiscard]] const std::optional<Malformed>& fault() const noexcept { return fault_; }
+    [[nodiscard]] std::string& rules() noexcept { return rules_; }
     [[nodiscard]] const Value* find(const std::string& name) const {
         const auto at = values_.find(name);
         return at == values_.end() ? nullptr : &at->second;
@@ -104,6 +111,20 @@ class Fields {
     bool stop(Fault fault, std::string_view detail) {
         if (!fault_) { fault_ = malformed(fault, detail); }
         return false;
+    }
+
+    [[nodiscard]] bool in_rules() const { return !levels_.empty() && levels_[0].name == "rules"; }
+
+    /// Appends a key, a value or the beginning of one to the text of `rules`, when that is where it stands.
+    bool copy(std::string_view token) {
+        if (!in_rules()) { return true; }
+        if (!rules_.empty() && std::string_view("[{:").find(rules_.back()) == std::string_view::npos) { rules_ += ','; }
+        rules_ += token;
+        return rules_.size() <= max_rules || too_many_rules();
+    }
+
+    bool too_many_rules() {
+        return stop(Fault::bad_field, "rules is longer than " + std::to_string(max_rules) + " bytes");
     }
 
     /// Where a value that comes now is kept; nothing for one that no message has.
@@ -133,6 +154,8 @@ class Fields {
             Value& array = at->second;
             array.numbers_only = array.numbers_only && value.kind == Value::Kind::number;
             if (array.numbers_only && array.numbers.size() <= max_versions) { array.numbers.push_back(value.number); }
+            array.texts_only = array.texts_only && value.kind == Value::Kind::text;
+            if (array.texts_only && array.texts.size() <= max_wants) { array.texts.push_back(std::move(value.text)); }
         } else if (const auto name = place()) {
             values_[*name] = std::move(value);
         }
@@ -149,25 +172,30 @@ class Fields {
             value.kind = kind;
             put(std::move(value));
         }
+        if (!copy(kind == Value::Kind::object ? "{" : "[")) { return false; }
         levels_.emplace_back().object = kind == Value::Kind::object;
         return true;
     }
 
     bool close() {
+        const bool object = levels_.back().object;
         levels_.pop_back();
-        return true;
+        if (!in_rules()) { return true; }
+        rules_ += object ? '}' : ']';
+        return rules_.size() <= max_rules || too_many_rules();
     }
 
     static bool known(std::string_view name) {
-        constexpr std::array names{"v",       "type",        "id",          "operation",        "role",
-                                   "mover",   "mover.id",    "mover.vcpus", "mover.memory_mib", "source",
-                                   "site",    "deadline_ms", "answer",      "because",          "versions",
-                                   "software"};
+        constexpr std::array names{"v",        "type",        "id",          "operation",        "role",
+                                   "mover",    "mover.id",    "mover.vcpus", "mover.memory_mib", "source",
+                                   "site",     "deadline_ms", "answer",      "because",          "versions",
+                                   "software", "wants",       "rules"};
         return std::find(names.begin(), names.end(), name) != names.end();
     }
 
     std::vector<Level> levels_;
     std::map<std::string, Value> values_;
+    std::string rules_;
     std::optional<Malformed> fault_;
 };
 
@@ -262,7 +290,24 @@ Reply read_reply(const Fields& fields) {
     return reply;
 }
 
-Hello read_hello(const Fields& fields) {
+void read_wants(const Fields& fields, Hello& hello) {
+    const Value& wants = need(fields, "wants", Value::Kind::array, "an array");
+    if (!wants.texts_only) { reject(Fault::bad_field, "wants is not an array of strings"); }
+    if (wants.texts.size() > max_wants) {
+        reject(Fault::bad_field, "wants has more than " + std::to_string(max_wants) + " elements");
+    }
+    for (const std::string& want : wants.texts) {
+        const bool plain = std::all_of(want.begin(), want.end(), [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-';
+        });
+        if (want.empty() || want.size() > max_want || !plain) {
+            reject(Fault::bad_field, "wants holds what is no word: " + in_quotes(want));
+        }
+        hello.wants.push_back(want);
+    }
+}
+
+Hello read_hello(Fields& fields) {
     Hello hello;
     const Value& versions = need(fields, "versions", Value::Kind::array, "an array");
     if (!versions.numbers_only || versions.numbers.empty()) {
@@ -276,10 +321,15 @@ Hello read_hello(const Fields& fields) {
         hello.versions.push_back(static_cast<int>(spoken));
     }
     if (fields.find("software") != nullptr) { hello.software = clean(text(fields, "software"), max_software); }
+    if (fields.find("wants") != nullptr) { read_wants(fields, hello); }
+    if (fields.find("rules") != nullptr) {
+        need(fields, "rules", Value::Kind::array, "an array");
+        hello.rules = std::move(fields.rules());
+    }
     return hello;
 }
 
-Message read_message(const Fields& fields) {
+Message read_message(Fields& fields) {
     const std::uint64_t spoken = number(fields, "v", 0, max_integer);
     if (spoken != version) {
         reject(Fault::unknown_version, "version " + std::to_string(spoken) + " is not spoken here");
@@ -347,7 +397,12 @@ std::string serialise(const Hello& hello) {
     Json json = message("hello");
     json["versions"] = hello.versions;
     json["software"] = clean(hello.software, max_software);
-    return line(json);
+    if (!hello.wants.empty()) { json["wants"] = hello.wants; }
+    std::string text = line(json);
+    if (!hello.rules.empty() && hello.rules.size() <= max_rules && Json::accept(hello.rules)) {
+        text.insert(text.size() - 2, ",\"rules\":" + hello.rules);  // as it is: no need to hold it as a tree
+    }
+    return text;
 }
 
 std::string_view to_string(Fault fault) noexcept {

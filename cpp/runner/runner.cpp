@@ -85,6 +85,7 @@ void check(const RoundRequest& request, const Host& host) {
     check_name(inquiry.subject.site, "site");
     check_selected(inquiry.select.listed, "listed");
     check_selected(inquiry.select.exclude, "exclude");
+    if (request.entitled) { check_selected(*request.entitled, "entitled"); }
     if (request.spoken.size() > max_spoken) {
         out_of_range("spoken must hold at most " + std::to_string(max_spoken) + " votes, not " +
                      std::to_string(request.spoken.size()));
@@ -284,6 +285,7 @@ class Round {
             add_voter(voter);
             report_.voters.back().voter.silence = request_.silence;
         }
+        unbind_the_unentitled();
         asked_ = now_;
         open_round(now_);
         tell(event);
@@ -368,6 +370,16 @@ class Round {
             report_.voters[voter].because = head(spoken.because, max_words);
             report_.voters[voter].elapsed_ms = 0;
             feed({.kind = EventKind::voter_answered, .voter = voter, .answer = spoken.answer, .now = now});
+        }
+    }
+
+    /// A guest without a veto is asked like the others; what it says, its silence too, is recorded and decides nothing.
+    void unbind_the_unentitled() {
+        if (!request_.entitled) { return; }
+        const std::unordered_set<std::string_view> entitled(request_.entitled->begin(), request_.entitled->end());
+        for (std::size_t voter = first_guest(); voter < report_.voters.size(); ++voter) {
+            Voter& guest = report_.voters[voter].voter;
+            guest.binding = guest.binding && entitled.contains(guest.id);
         }
     }
 

@@ -1,14 +1,15 @@
 """The [consent] options of nova.conf, and their reading into one value that cannot be wrong any
 more.
 
-Must not know Nova, nor the host's file (settings.py). Read once, when nova-compute starts: on Nova
-2026.2 SIGHUP ends nova-compute, so what an operator changes while it runs stands in the host's file
-instead.
+Must not know Nova, nor the host's file (settings.py). Read once, when nova-compute starts, and the
+scheduler's few when it first needs them: on Nova 2026.2 SIGHUP ends nova-compute, so what an operator
+changes while it runs stands in the host's file instead.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,9 @@ from consent_core import Answer, Mode, OnError, Silence
 GROUP = "consent"
 MAX_BECAUSE = 200
 """Characters of a reason: as many as a guest may use (consent::wire::max_because)."""
+
+OPERATIONS = ("live-migration", "migrate", "resize", "evacuate", "unshelve", "create")
+"""Words of Nova's instance actions (nova/compute/instance_actions.py) for which hosts are chosen."""
 
 _ANSWERS = [
     ("consent", "This host takes part."),
@@ -48,6 +52,19 @@ What is made of the verdicts of rounds on this host.
 
 Start with ``audit``: the log says what ``enforce`` would have refused. The host's file
 (``host_file``) overrides this at once, without a restart.
+"""
+        ),
+    ),
+    cfg.ListOpt(
+        "modes",
+        default=[],
+        help=_prose(
+            """
+Modes of groups of hosts: a list of ``PATTERN=MODE``. The first pattern that the host's name matches
+counts (shell wildcards: ``*``, ``?``, ``[...]``); on a host that none matches ``mode`` does.
+
+For one nova.conf that serves all hosts: ``modes = gpu-*=enforce, test-*=off``. The host's file
+overrides it.
 """
         ),
     ),
@@ -81,7 +98,7 @@ Which guests of this host are asked.
 
 ``listed``: those whose flavor had the extra spec ``consent:voter=yes`` when they were created, and
 those named under ``listed:`` in the host's file. Nothing that a tenant can set makes a guest
-listed. A guest without an agent is never asked, costs nothing and vetoes nothing.
+listed. A guest without an agent is never asked; what was said for it beforehand counts.
 """
         ),
     ),
@@ -93,6 +110,85 @@ listed. A guest without an agent is never asked, costs nothing and vetoes nothin
             ("abstain", "A guest that was asked and stayed silent has no vote."),
         ],
         help="What it means when a guest that is asked does not answer within its deadline.",
+    ),
+    cfg.StrOpt(
+        "silence_mover",
+        choices=[
+            ("refuse", "A guest that is to move and stayed silent has not consented."),
+            ("abstain", "A guest that is to move and stayed silent has no vote."),
+        ],
+        help="The same for the guest that is to move. Not set: as ``silence``.",
+    ),
+    cfg.StrOpt(
+        "veto",
+        default="all",
+        choices=[
+            ("all", "Every guest's own refusal counts."),
+            ("entitled", "Only those of guests that the operator entitled; others are recorded."),
+        ],
+        help=_prose(
+            """
+Whose own refusals count, said beforehand (image, metadata, agent) or when asked.
+
+``entitled``: of guests whose flavor had the extra spec ``consent:veto=yes`` when they were created,
+and of those whose UUID or project stands under ``veto:`` in the host's file. Such a list there means
+``entitled`` on that host. What the operator says, in rules of host and flavor and by
+``accept_incoming`` and ``accept_outgoing``, counts always.
+"""
+        ),
+    ),
+    cfg.IntOpt(
+        "veto_budget_vm",
+        default=100,
+        min=0,
+        max=1000000,
+        help=_prose(
+            """
+How many refusals of one guest count on this host in 24 hours, its silence included where silence
+refuses. Those beyond are recorded and decide nothing. 0: no limit.
+
+Kept in memory: it begins anew when nova-compute starts.
+"""
+        ),
+    ),
+    cfg.IntOpt(
+        "veto_budget_project",
+        default=500,
+        min=0,
+        max=1000000,
+        help="The same for all guests of one project together. 0: no limit.",
+    ),
+    cfg.StrOpt(
+        "disclose_to_owner",
+        default="full",
+        choices=[
+            ("full", "Who refused, and why, in the refusal that Nova keeps with the server."),
+            ("opaque", "That it was not consented to, and a reference that the log explains."),
+        ],
+        help=_prose(
+            """
+What a refusal tells whoever may read the server's faults and events.
+
+``opaque``: one text, whoever refused, for whatever reason, a failure of our own included; the
+reference in it is the round's id in nova-compute's log. How long a refusal took may still tell
+something.
+"""
+        ),
+    ),
+    cfg.StrOpt(
+        "disclose_to_neighbours",
+        default="opaque",
+        choices=[
+            ("opaque", "Another project's guest sees a pseudonym of its own instead of the UUID."),
+            ("full", "Every guest that is asked sees the UUID of the guest that is to move."),
+        ],
+        help=_prose(
+            """
+What a guest that is asked learns of a guest of another project that is to move.
+
+Hosts' names are told to no guest, only hashes that differ from project to project.
+"""
+        ),
     ),
     cfg.FloatOpt(
         "voter_deadline_s",
@@ -170,7 +266,8 @@ when a host was found, does not count.
         choices=_ANSWERS,
         help=_prose(
             """
-The hypervisor's own voice on guests that are to come here by live migration.
+The hypervisor's own voice on guests that are to come here by live migration, where no rule of the
+host's file decides.
 
 It is published, so that the scheduler's ConsentFilter spares this host. The host's file overrides
 it.
@@ -189,7 +286,8 @@ it.
         choices=_ANSWERS,
         help=_prose(
             """
-The hypervisor's own voice on guests that are to leave by live migration.
+The hypervisor's own voice on guests that are to leave by live migration, where no rule of the
+host's file decides.
 
 The host's file overrides it.
 """
@@ -206,12 +304,12 @@ The host's file overrides it.
         default="/etc/nova/consent.d/host.yaml",
         help=_prose(
             """
-The host's file (YAML), which overrides ``mode``, ``on_error``, ``voters``, ``silence``,
-``accept_incoming`` and ``accept_outgoing``, and may list guests that vote.
+The host's file (YAML), which overrides ``mode``, ``on_error``, ``voters``, ``silence``, ``veto``,
+``accept_incoming`` and ``accept_outgoing``, and may hold rules and list guests that vote.
 
-It is read anew whenever it changes: nothing is restarted and no signal is sent. It need not exist.
-One that cannot be used is logged with line, field and remedy and counts as a failure of our own
-(``on_error``); mode and on_error stay what they were.
+It and the files that it includes are read anew whenever they change: nothing is restarted and no
+signal is sent. It need not exist. A file that cannot be used is logged with line, field and remedy
+and counts as a failure of our own (``on_error``); mode and on_error stay what they were.
 """
         ),
     ),
@@ -236,6 +334,49 @@ Absolute path of the program consent-worker. Empty: the one installed with this 
     ),
 ]
 
+SCHEDULER_OPTIONS: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "digest_max_age_s",
+        default=120,
+        min=1,
+        max=86400,
+        help=_prose(
+            """
+For nova-scheduler: how old a host's digest may be, in seconds, to be judged by. Hosts write one each
+time they report their resources (``update_resources_interval``, 60 s by default).
+
+An older one, or one from as far in the future, says nothing: the host passes and its gate decides.
+"""
+        ),
+    ),
+    cfg.ListOpt(
+        "filter_operations",
+        default=["live-migration"],
+        item_type=cfg.types.String(choices=OPERATIONS),
+        help=_prose(
+            """
+For nova-scheduler: the operations that ConsentFilter and ConsentWeigher judge.
+
+Others than live-migration are judged by what hosts published alone: their gates ask before live
+migrations only. With ``create`` a host's rules may keep servers from starting there, with
+``evacuate`` from being rescued there.
+"""
+        ),
+    ),
+    cfg.FloatOpt(
+        "weight_multiplier",
+        default=1.0,
+        help=_prose(
+            """
+For nova-scheduler: how much ConsentWeigher counts beside Nova's other weighers. Negative: it prefers
+hosts that would not agree. 0: it counts for nothing.
+
+An aggregate's metadata ``consent_weight_multiplier`` overrides it for the aggregate's hosts.
+"""
+        ),
+    ),
+]
+
 
 class ConfigError(Exception):
     """A value in nova.conf that cannot be taken. Its text: FILE:LINE: [consent] OPTION: what is
@@ -252,9 +393,17 @@ class Options:
     """[consent] of nova.conf, checked. Seconds are positive; see OPTIONS for the ranges."""
 
     mode: Mode
+    modes: tuple[tuple[str, Mode], ...]
+    """Patterns of host names and the modes there; the first that matches counts."""
     on_error: OnError
     listed: bool
     silence: Silence
+    silence_mover: Silence
+    veto_all: bool
+    veto_budget_vm: int
+    veto_budget_project: int
+    opaque_to_owner: bool
+    opaque_to_neighbours: bool
     voter_deadline_s: float
     round_deadline_s: float
     max_rounds: int
@@ -268,10 +417,24 @@ class Options:
     libvirt_uri: str
     worker_program: Path | None
 
+    def mode_of(self, host: str) -> Mode:
+        """The mode that nova.conf gives a host of that name."""
+        matching = (mode for pattern, mode in self.modes if fnmatch.fnmatchcase(host, pattern))
+        return next(matching, self.mode)
+
+
+@dataclasses.dataclass(frozen=True)
+class SchedulerOptions:
+    """What of [consent] the scheduler reads. See SCHEDULER_OPTIONS."""
+
+    digest_max_age_s: int = 120
+    operations: frozenset[str] = frozenset({"live-migration"})
+    weight_multiplier: float = 1.0
+
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """For oslo-config-generator: the entry point oslo.config.opts, namespace nova_consent."""
-    return [(GROUP, OPTIONS)]
+    return [(GROUP, [*OPTIONS, *SCHEDULER_OPTIONS])]
 
 
 def read_options(conf: cfg.ConfigOpts) -> Options:
@@ -279,14 +442,8 @@ def read_options(conf: cfg.ConfigOpts) -> Options:
 
     :raises ConfigError: at the first value that cannot be taken; nothing is kept of the others
     """
-    conf.register_opts(OPTIONS, GROUP)
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        try:
-            values[option.name] = conf[GROUP][option.name]
-        except ValueError as error:
-            raise _config_error(conf, option, _problem(error)) from None
-
+    values = _read(conf, OPTIONS)
+    modes = tuple(_host_mode(conf, item) for item in values["modes"])
     for name in ("voter_deadline_s", "round_deadline_s", "grant_lifetime_s", "migration_budget_s"):
         if not values[name] < float("inf"):  # nan passes oslo.config's own bounds
             raise _config_error(conf, _option(name), "must be a number of seconds")
@@ -305,9 +462,16 @@ def read_options(conf: cfg.ConfigOpts) -> Options:
 
     return Options(
         mode=Mode(values["mode"]),
+        modes=modes,
         on_error=OnError(values["on_error"]),
         listed=values["voters"] == "listed",
         silence=Silence(values["silence"]),
+        silence_mover=Silence(values["silence_mover"] or values["silence"]),
+        veto_all=values["veto"] == "all",
+        veto_budget_vm=values["veto_budget_vm"],
+        veto_budget_project=values["veto_budget_project"],
+        opaque_to_owner=values["disclose_to_owner"] == "opaque",
+        opaque_to_neighbours=values["disclose_to_neighbours"] == "opaque",
         voter_deadline_s=values["voter_deadline_s"],
         round_deadline_s=values["round_deadline_s"],
         max_rounds=values["max_rounds"],
@@ -323,8 +487,45 @@ def read_options(conf: cfg.ConfigOpts) -> Options:
     )
 
 
+def read_scheduler_options(conf: cfg.ConfigOpts) -> SchedulerOptions:
+    """Registers the scheduler's options on `conf` (nova.conf.CONF) and reads them.
+
+    :raises ConfigError: at the first value that cannot be taken
+    """
+    values = _read(conf, SCHEDULER_OPTIONS)
+    multiplier = values["weight_multiplier"]
+    if not abs(multiplier) < float("inf"):
+        raise _config_error(conf, _option("weight_multiplier"), "must be a number")
+    return SchedulerOptions(
+        digest_max_age_s=values["digest_max_age_s"],
+        operations=frozenset(values["filter_operations"]),
+        weight_multiplier=multiplier,
+    )
+
+
+def _read(conf: cfg.ConfigOpts, options: list[cfg.Opt]) -> dict[str, Any]:
+    conf.register_opts(options, GROUP)
+    values: dict[str, Any] = {}
+    for option in options:
+        try:
+            values[option.name] = conf[GROUP][option.name]
+        except ValueError as error:
+            raise _config_error(conf, option, _problem(error)) from None
+    return values
+
+
+def _host_mode(conf: cfg.ConfigOpts, item: str) -> tuple[str, Mode]:
+    pattern, _, word = item.rpartition("=")
+    words = [mode.value for mode in Mode]
+    if not pattern.strip() or word.strip() not in words:
+        problem = f"{item!r} is no PATTERN=MODE with a MODE of {', '.join(words)}"
+        raise _config_error(conf, _option("modes"), problem)
+    return pattern.strip(), Mode(word.strip())
+
+
 def _option(name: str) -> cfg.Opt:
-    return next(option for option in OPTIONS if option.name == name)
+    options = [*OPTIONS, *SCHEDULER_OPTIONS]
+    return next(option for option in options if option.name == name)
 
 
 def _problem(error: ValueError) -> str:

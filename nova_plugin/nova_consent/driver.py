@@ -20,15 +20,17 @@ import os
 from typing import Any
 
 import nova.conf
+from lxml import etree
 from nova.virt.libvirt import config as libvirt_config
 from nova.virt.libvirt import driver as libvirt_driver
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from consent_core import Answer, ConsentError, Mode, Voters, WorkerVoters
+from consent_core import ConsentError, Mode, Voters, WorkerVoters
 from nova_consent.conf import Options, read_options
-from nova_consent.facts import ACCEPT_INCOMING_STAT, MODE_STAT
+from nova_consent.facts import ACCEPT_INCOMING_STAT, DIGEST_STAT, MODE_STAT
 from nova_consent.gate import Gate
+from nova_consent.published import make_digest
 from nova_consent.settings import HostSettings
 
 LOG = logging.getLogger(__name__)
@@ -112,10 +114,10 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
             read_options(CONF), rpc_response_timeout(), float(CONF.long_rpc_timeout)
         )
         super().__init__(virtapi, read_only)
-        self._consent_settings = HostSettings(self._consent_options)
         self._open_gate(CONF.host)
 
     def _open_gate(self, host: str) -> None:
+        self._consent_settings = HostSettings(self._consent_options, host=host)
         self._consent_voters = open_voters(self._consent_options, host, self._uri())
         self._consent_gate = Gate(
             host, self._consent_options, self._consent_settings, self._consent_voters
@@ -245,19 +247,20 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     # -- what is published --
 
     def get_available_resource(self, nodename: str) -> Any:
-        """As Nova's, with the mode and the hypervisor's word on incoming guests in its stats, for
-        ConsentFilter.
+        """As Nova's, with the mode, the hypervisor's word on incoming guests, and what its voters
+        have said beforehand in its stats, for ConsentFilter and ConsentWeigher.
         """
         resources = super().get_available_resource(nodename)
-        # Always both, empty where there is nothing to say: Nova may keep what a driver no longer
+        # Always all, empty where there is nothing to say: Nova may keep what a driver no longer
         # mentions.
-        stats = {MODE_STAT: "", ACCEPT_INCOMING_STAT: ""}
+        stats = {MODE_STAT: "", ACCEPT_INCOMING_STAT: "", DIGEST_STAT: ""}
         try:
             stats.update(self._consent_stats())
+            stats[DIGEST_STAT] = self._consent_digest(resources)
         except Exception:
             LOG.exception(
-                "consent: nothing could be published for the scheduler; its filter will let "
-                "this host pass"
+                "consent: the scheduler learns nothing of what would be said here; its filter will "
+                "let this host pass, and the gate decides"
             )
         resources.setdefault("stats", {}).update(stats)
         return resources
@@ -267,11 +270,36 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
         if mode is None:
             # The file is bad: the mode stands, what the hypervisor would say is not known.
             return {MODE_STAT: self._consent_settings.stance.mode.value}
-        incoming: Answer = self._consent_settings.current().accept_incoming.answer
+        policy = self._consent_settings.current()
+        # Where there are rules one of them may say otherwise: the digest tells.
+        plain = mode is not Mode.OFF and not policy.rules
         return {
             MODE_STAT: mode.value,
-            ACCEPT_INCOMING_STAT: "" if mode is Mode.OFF else incoming.value,
+            ACCEPT_INCOMING_STAT: policy.accept_incoming.answer.value if plain else "",
         }
+
+    def _consent_digest(self, resources: dict[str, Any]) -> str:
+        if self._consent_mode() is None:
+            return ""
+        gate = self._consent_gate
+        return make_digest(
+            gate.host,
+            self._consent_settings.current(),
+            gate.standing,
+            self._consent_voters,
+            resources,
+            self._consent_connected,
+            gate.refusals_lately,
+        )
+
+    def _consent_connected(self) -> frozenset[str]:
+        """UUIDs of the running guests whose channel libvirt shows as connected."""
+        path = f"./devices/channel/target[@name='{CHANNEL}'][@state='connected']"
+        return frozenset(
+            guest.uuid
+            for guest in self._host.list_guests()
+            if etree.fromstring(guest.get_xml_desc()).find(path) is not None
+        )
 
     def _consent_mode(self) -> Mode | None:
         """The mode in force; None while the host's file cannot be used (which settings.py has

@@ -2,7 +2,7 @@
 
 Each function is one to three calls over the message bus, which may take as long as
 rpc_response_timeout: callers put them within() a deadline. Nothing is written. Must not know
-    policies, rounds or verdicts.
+policies, rounds or verdicts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova import exception, objects
+from nova.compute import vm_states
 
 MODE_STAT = "consent_mode"
 """Key of a compute node's stats: the mode of the gate there. Absent or empty: no gate."""
@@ -20,7 +21,14 @@ ACCEPT_INCOMING_STAT = "consent_accept_incoming"
 """Key of a compute node's stats: consent or refuse, the hypervisor's own voice. Empty in mode
 off."""
 
+DIGEST_STAT = "consent_digest"
+"""Key of a compute node's stats: what the guests there have said beforehand (consent_core.write_digest).
+Empty: not known, or mode off."""
+
+_SAID = ["flavor", "metadata", "system_metadata", "tags"]
+"""Attributes of an instance that hold what was said for it beforehand, and what rules may ask."""
 _DESTINATION_CHECK = "compute_check_can_live_migrate_destination"
+_NOT_THERE = (vm_states.BUILDING, vm_states.SOFT_DELETED, vm_states.DELETED)
 _UNDER_WAY = ("accepted", "queued", "preparing", "running")
 
 
@@ -103,18 +111,27 @@ def host_asks(context: Any, host: str) -> bool:
     return any(asks(node.stats) for node in nodes)
 
 
-def voter_flavor(flavor: Any) -> bool:
-    """Whether the operator made guests of this flavor voters. `flavor`: an instance's own copy,
-    taken at create.
+def guests_of(context: Any, host: str) -> list[Any]:
+    """The instances on `host`, running or not, with all that was said for them beforehand: one read.
+
+    Those that do not run yet, or were deleted and are only kept, have no say.
     """
-    specs = flavor.extra_specs or {}
-    return str(specs.get("consent:voter", "")).strip().lower() in ("yes", "true", "1")
+    found = objects.InstanceList.get_by_host(context.elevated(), host, expected_attrs=_SAID)
+    return [each for each in found if each.vm_state not in _NOT_THERE]
 
 
-def voters_by_flavor(context: Any, host: str) -> list[str]:
-    """UUIDs of the instances on `host` whose flavor makes them voters."""
-    instances = objects.InstanceList.get_by_host(context, host, expected_attrs=["flavor"])
-    return [instance.uuid for instance in instances if voter_flavor(instance.flavor)]
+def guest(context: Any, uuid: str) -> Any:
+    """The instance as the database has it now, with all that was said for it beforehand."""
+    return objects.Instance.get_by_uuid(context.elevated(), uuid, expected_attrs=_SAID)
+
+
+def tags_of(context: Any, instance: Any) -> list[str]:
+    """The tags of an instance that Nova handed to a driver, which may come without them."""
+    if instance.obj_attr_is_set("tags"):
+        tags = instance.tags
+    else:
+        tags = objects.TagList.get_by_resource_id(context.elevated(), instance.uuid)
+    return [tag.tag for tag in tags]
 
 
 def _aware(moment: datetime.datetime) -> datetime.datetime:

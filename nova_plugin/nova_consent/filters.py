@@ -1,24 +1,24 @@
 """ConsentFilter: the scheduler's advice. Spares Nova the way to hosts that are certain to refuse.
 
 It decides nothing: the gate on the destination does, and hosts may change their minds between a
-report and a request. So whatever is unclear passes: boots, evacuations, resizes, rebuilds and
-unshelves, hosts that have published nothing, and every error of this filter's own, since a filter
-that raises fails the request, and some of Nova's exceptions would even leave a running VM in ERROR.
-Works from what compute nodes publish; one database read a request at most, and none while no host
-publishes that it refuses. Safe for use by several threads at once. Must not know voters or rounds.
+report and a request. So whatever is unclear passes: operations that filter_operations does not name
+(all but live migrations, by default), rebuilds, hosts that have published nothing that can be used,
+and every error of this filter's own, since a filter that raises fails the request, and some of
+Nova's exceptions would even leave a running VM in ERROR. Works from what compute nodes publish; one
+database read a request at most, and none while no host publishes anything. Safe for use by several
+threads at once. Must not know voters or rounds.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from nova import context as nova_context
-from nova import objects
-from nova.scheduler import filters, utils
+from nova.scheduler import filters
 from oslo_log import log as logging
 
-from nova_consent.facts import ACCEPT_INCOMING_STAT, MODE_STAT
+from nova_consent.forecast import FORECASTER, Forecast, name_of
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _HOSTS_NAMED = 20
 
 
 class ConsentFilter(filters.BaseHostFilter):  # type: ignore[misc]
-    """Drops, for live migrations, hosts that publish accept_incoming=refuse in mode enforce."""
+    """Drops hosts in mode enforce of which a binding voter has said beforehand that it refuses."""
 
     RUN_ON_REBUILD = False
 
@@ -35,46 +35,44 @@ class ConsentFilter(filters.BaseHostFilter):  # type: ignore[misc]
         """The hosts that pass. Never None, which would break Nova's handler; never raises."""
         hosts = list(filter_obj_list)
         try:
-            refusing = [host for host in hosts if _refuses(host)]
-            if not refusing or not _is_live_migration(spec_obj):
+            forecast = FORECASTER.make(spec_obj, hosts) if hosts else None
+            if forecast is None or not forecast.refusing:
                 return hosts
-            passing = [host for host in hosts if not _refuses(host)]
-            LOG.info(
-                "consent: live migration of %s: %d of %d hosts left out, whose hypervisors accept "
-                "no guests: %s",
-                spec_obj.instance_uuid,
-                len(refusing),
-                len(hosts),
-                ", ".join(str(host.host) for host in refusing[:_HOSTS_NAMED])
-                + (", ..." if len(refusing) > _HOSTS_NAMED else ""),
-            )
+            refusing = forecast.refusing
+            passing = [host for host in hosts if name_of(host) not in refusing]
+            _tell(spec_obj, forecast, hosts, passing)
             return passing
         except Exception:  # noqa: BLE001  logged there
             _tell_error()
             return hosts
 
 
-def _refuses(host: Any) -> bool:
-    stats = getattr(host, "stats", None) or {}
-    return bool(stats.get(MODE_STAT) == "enforce" and stats.get(ACCEPT_INCOMING_STAT) == "refuse")
-
-
-def _is_live_migration(spec: Any) -> bool:
-    """Whether the request is for a live migration. A request spec does not say so; the action under
-    way does.
-    """
-    if utils.request_is_rebuild(spec):
-        return False
-    destination = spec.requested_destination if "requested_destination" in spec else None
-    if not destination or "cell" not in destination or not destination.cell:
-        # A boot: only moves are bound to a cell (nova/conductor/tasks/live_migrate.py, migrate.py).
-        return False
-    context = spec._context
-    with nova_context.target_cell(context.elevated(), destination.cell) as cell_context:
-        action = objects.InstanceAction.get_by_request_id(
-            cell_context, spec.instance_uuid, context.request_id
-        )
-    return action is not None and action.action == "live-migration"
+def _tell(spec: Any, forecast: Forecast, hosts: list[Any], passing: list[Any]) -> None:
+    """Logs which hosts are left out; when no host is left, each of them with its reason."""
+    number = len(hosts) - len(passing)
+    names = (name for host in hosts if (name := name_of(host)) in forecast.refusing)
+    if not passing:
+        for name in names:
+            LOG.info(
+                "consent: %s of %s: %s is left out: %s",
+                forecast.operation,
+                spec.instance_uuid,
+                name[0],
+                forecast.reason(name),
+            )
+        named = ["see above"]
+    else:
+        first = itertools.islice(names, _HOSTS_NAMED)
+        named = [f"{name[0]} ({forecast.reason(name)})" for name in first]
+        named += ["..."] if number > _HOSTS_NAMED else []
+    LOG.info(
+        "consent: %s of %s: %d of %d hosts left out, which are certain to refuse: %s",
+        forecast.operation,
+        spec.instance_uuid,
+        number,
+        len(hosts),
+        ", ".join(named),
+    )
 
 
 def _tell_error() -> None:

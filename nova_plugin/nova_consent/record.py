@@ -9,7 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from consent_core import RoundReport
+from consent_core import Mode, RoundReport, StandingVote, Voter, VoterKind
+
+_WORDS = 220
+"""Characters of a rule's own words that are shown, as of a guest's."""
+
+
+_COUNTED = ("asked", "consented", "refused", "abstained", "silent", "left")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +32,26 @@ class Occasion:
     migration: str = "-"
     unasked: str = ""
     """Who has a say and was not asked, because the other host runs no gate."""
+    reference: str = ""
+    """Names the decision where there is no round to name it; empty: nothing does."""
 
 
 def round_line(
-    occasion: Occasion, mode: str, decided_by: str, reason: str, report: RoundReport
+    occasion: Occasion,
+    mode: str,
+    decided_by: str,
+    reason: str,
+    report: RoundReport,
+    standing: int = 0,
+    advisory: int = 0,
 ) -> str:
-    """The line of a round that was run."""
+    """The line of a round that was run. `standing`: votes that rules gave, of voters who were not
+    asked any more; `advisory`: refusals that decide nothing.
+    """
     counts = report.counts()
-    numbers = " ".join(
-        f"{key}={counts.get(key, 0)}"
-        for key in ("asked", "consented", "refused", "abstained", "silent", "left")
-    )
+    counts["asked"] -= standing
+    numbers = " ".join(f"{key}={counts.get(key, 0)}" for key in _COUNTED)
+    numbers += f" standing={standing} advisory={advisory}"
     return _line(
         occasion,
         report.round,
@@ -51,8 +66,22 @@ def round_line(
 
 def unheard_line(occasion: Occasion, mode: str, verdict: str, decided_by: str, reason: str) -> str:
     """The line of a decision without a round: nobody was asked."""
-    numbers = "asked=0 consented=0 refused=0 abstained=0 silent=0 left=0"
-    return _line(occasion, "-", mode, verdict, decided_by, numbers, 0, reason)
+    numbers = " ".join(f"{key}=0" for key in (*_COUNTED, "standing", "advisory"))
+    return _line(occasion, occasion.reference or "-", mode, verdict, decided_by, numbers, 0, reason)
+
+
+def rule_words(mode: Mode, voter: Voter, vote: StandingVote) -> str:
+    """Why a voter that refused beforehand did: its rule, whose it is, and its words, in one line."""
+    who = f"guest {voter.name} ({voter.id})"
+    if voter.kind is VoterKind.HYPERVISOR:
+        who = f"hypervisor {voter.name}"
+    who += ", which is to move," if voter.kind is VoterKind.MOVER else ""
+    words = f"{who} refuses beforehand, by rule {_quoted(vote.rule)} of {vote.origin}"
+    if vote.because:
+        words += f": {_quoted(vote.because[:_WORDS])}"
+    if mode is not Mode.ENFORCE:
+        words = f"mode {mode.value} lets it through, enforce would not: {words}"
+    return "".join(c if c.isprintable() else " " for c in words)
 
 
 def _line(

@@ -1,8 +1,8 @@
 """What is in force on this host now: nova.conf, overridden by the host's file, which is read anew
 when it changes.
 
-Must not know Nova. The file is looked at (one stat) whenever someone asks, so that a change holds
-from the next migration on: no watcher, no signal, no restart.
+Must not know Nova. The file and those that it includes are looked at (one stat each) whenever someone
+asks, so that a change holds from the next migration on: no watcher, no signal, no restart.
 """
 
 from __future__ import annotations
@@ -11,10 +11,19 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from consent_core import Answer, ConsentError, HostPolicy, Mode, OnError, Silence, load_host_policy
+from consent_core import (
+    Answer,
+    ConsentError,
+    HostPolicy,
+    Mode,
+    OnError,
+    RuleSet,
+    Silence,
+    load_host_policy,
+)
 from nova_consent.conf import Options
 
 LOG = logging.getLogger(__name__)
@@ -42,12 +51,26 @@ class Policy:
     mode: Mode
     on_error: OnError
     silence: Silence
+    """Of neighbours."""
+    silence_mover: Silence
     listed: bool
     """Only guests that the operator named are asked."""
     voters_listed: tuple[str, ...]
     """UUIDs that the host's file names, besides what flavors say."""
     accept_incoming: Voice
     accept_outgoing: Voice
+    veto_all: bool
+    """Every guest's own refusal counts; False: only those of guests that the operator entitled."""
+    veto: frozenset[str]
+    """UUIDs and projects that the host's file entitles, besides what flavors say."""
+    rules: RuleSet | None
+    """Of the host's files; None: they hold none."""
+    facts: Mapping[str, str]
+    """What the operator states of this host, by names such as site.aggregates."""
+    utc_offset_min: int
+    """Minutes that the hours in rules are ahead of UTC."""
+    version: int
+    """Another number whenever the host's files were read anew."""
 
 
 class HostSettings:
@@ -57,13 +80,17 @@ class HostSettings:
         self,
         options: Options,
         load: Callable[[str], HostPolicy] = load_host_policy,
+        host: str = "",
     ) -> None:
+        """`host`: as Nova names it, for the option `modes`."""
         self._options = options
         self._load = load
+        self._mode = options.mode_of(host)
         self._lock = threading.Lock()
-        self._version: tuple[int, ...] | None = None
-        self._looked = False
-        self._fault: ConsentError | OSError | None = None
+        self._files = [str(options.host_file)]
+        self._seen: dict[str, tuple[int, ...] | None] = {}
+        self._reads = 0
+        self._fault = ""
         self._policy = self._merge(HostPolicy())
         self.stance = Stance(self._policy.mode, self._policy.on_error)
         """Mode and on_error as last known: nova.conf's until the host's file was read once.
@@ -80,45 +107,43 @@ class HostSettings:
         :raises OSError: the file cannot be looked at
         """
         with self._lock:
-            version = self._version_now()
-            if not self._looked or version != self._version:
+            seen = {file: _version_of(file) for file in self._files}
+            # While they cannot be used they are read at each look: which file mends them is not known.
+            if seen != self._seen or self._fault:
                 self._read()
-                self._version, self._looked = version, True
-            if self._fault is not None:
-                raise self._fault.with_traceback(None)
+                # As they were before they were read: what changed meanwhile is read next time.
+                self._seen = {file: seen.get(file) or _version_of(file) for file in self._files}
             return self._policy
 
-    def _version_now(self) -> tuple[int, ...] | None:
-        """Tells one state of the file from another; None: there is no file."""
-        try:
-            stat = os.stat(self._options.host_file)
-        except FileNotFoundError:
-            return None
-        return (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-
     def _read(self) -> None:
-        path = self._options.host_file
+        path = str(self._options.host_file)
         try:
-            self._policy = self._merge(self._load(str(path)))
+            host = self._load(path)
+            policy = self._merge(host)
         except (ConsentError, OSError) as fault:
-            self._fault = fault
-            LOG.error(
-                "consent: the host's file cannot be used: %s. Until it is mended mode stays %s, and "
-                "each migration counts as one that could not be judged: on_error=%s",
-                fault,
-                self.stance.mode.value,
-                self.stance.on_error.value,
-            )
-            return
-        self._fault = None
-        before, self.stance = self.stance, Stance(self._policy.mode, self._policy.on_error)
-        if self._looked or before != self.stance:
+            if str(fault) != self._fault:
+                LOG.error(
+                    "consent: the host's file cannot be used: %s. Until it is mended mode stays %s, "
+                    "and each migration counts as one that could not be judged: on_error=%s",
+                    fault,
+                    self.stance.mode.value,
+                    self.stance.on_error.value,
+                )
+            self._fault = str(fault)
+            raise
+        self._files = list(dict.fromkeys([path, *map(str, host.files)]))
+        again = bool(self._fault or self._reads)
+        self._policy, self._fault = policy, ""
+        self._reads += 1
+        before, self.stance = self.stance, Stance(policy.mode, policy.on_error)
+        if again or before != self.stance:
             LOG.info(
-                "consent: %s read: mode=%s on_error=%s (nova.conf: mode=%s on_error=%s)",
+                "consent: %s read: mode=%s on_error=%s rules=%d (nova.conf: mode=%s on_error=%s)",
                 path,
                 self.stance.mode.value,
                 self.stance.on_error.value,
-                self._options.mode.value,
+                len(policy.rules) if policy.rules is not None else 0,
+                self._mode.value,
                 self._options.on_error.value,
             )
 
@@ -132,11 +157,29 @@ class HostSettings:
         if host.accept_outgoing is not None:
             outgoing = Voice(host.accept_outgoing.answer, host.accept_outgoing.because)
         return Policy(
-            mode=options.mode if host.mode is None else host.mode,
+            mode=self._mode if host.mode is None else host.mode,
             on_error=options.on_error if host.on_error is None else host.on_error,
             silence=options.silence if host.silence is None else host.silence,
+            silence_mover=(
+                options.silence_mover if host.silence_mover is None else host.silence_mover
+            ),
             listed=options.listed if host.listed is None else host.listed,
             voters_listed=tuple(host.voters_listed),
             accept_incoming=incoming,
             accept_outgoing=outgoing,
+            veto_all=options.veto_all and host.veto is None,
+            veto=frozenset(host.veto or ()),
+            rules=host.rules,
+            facts=host.facts,
+            utc_offset_min=host.utc_offset_min or 0,
+            version=self._reads,
         )
+
+
+def _version_of(file: str) -> tuple[int, ...] | None:
+    """Tells one state of the file from another; None: there is no file."""
+    try:
+        stat = os.stat(file)
+    except FileNotFoundError:
+        return None
+    return (stat.st_mtime_ns, stat.st_ino, stat.st_size)

@@ -73,6 +73,7 @@ py::dict from_subject(const Subject& subject) {
     result["memory_mib"] = subject.memory_mib;
     result["source"] = text(subject.source);
     result["site"] = text(subject.site);
+    result["disclosed"] = subject.disclosed;
     return result;
 }
 
@@ -236,6 +237,7 @@ RoundRequest to_round_request(py::handle request) {
         static_cast<std::uint64_t>(subject.whole("memory_mib", 0, std::numeric_limits<std::int64_t>::max()));
     inquiry.subject.source = subject.text("source", 255);
     inquiry.subject.site = subject.text("site", 255);
+    inquiry.subject.disclosed = subject.flag("disclosed");
 
     const Fields select = fields.fields("select");
     inquiry.select.connected = select.flag("connected");
@@ -249,6 +251,7 @@ RoundRequest to_round_request(py::handle request) {
     }
     result.ask_guests = fields.flag("ask_guests");
     result.silence = fields.silence("silence");
+    if (!fields.object("entitled").is_none()) result.entitled = fields.texts("entitled");
     result.round_deadline = fields.seconds("round_deadline_s");
     result.grant_lifetime = fields.seconds("grant_lifetime_s");
     return result;

@@ -53,10 +53,12 @@ class Fields {
     [[nodiscard]] State state(const char* field) const;
     [[nodiscard]] Vote vote(const char* field) const;
 
+    /// The attribute as errors name it.
+    [[nodiscard]] std::string path(const char* field) const { return name_.empty() ? field : name_ + "." + field; }
+
     static constexpr std::size_t max_text = 4096;
 
   private:
-    [[nodiscard]] std::string path(const char* field) const { return name_.empty() ? field : name_ + "." + field; }
     py::object object_;
     std::string name_;
 };

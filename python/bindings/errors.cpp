@@ -9,6 +9,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include "consent/policy.hpp"
+#include "consent/voters_worker.hpp"
 #include "register.hpp"
 
 namespace consent::python {
@@ -38,6 +39,8 @@ void translate(std::exception_ptr thrown) {
         std::rethrow_exception(std::move(thrown));
     } catch (const PolicyError& e) {
         raise("policy", e.file, e.line, e.column, e.field, e.problem, e.remedy);
+    } catch (const InquiryError& e) {
+        raise("inquiry", e.code, std::string(e.what()));
     } catch (const std::invalid_argument& e) {
         raise("request", std::string(e.what()));
     } catch (const py::builtin_exception&) { throw; } catch (const std::bad_alloc&) {
@@ -50,7 +53,8 @@ void translate(std::exception_ptr thrown) {
 void register_errors(py::module_& module) {
     module.def(
         "register_error", [](const std::string& code, const py::type& type) { classes()[py::str(code)] = type; },
-        py::arg("code"), py::arg("error"), "Names the class raised for an error code: policy, request or internal.");
+        py::arg("code"), py::arg("error"),
+        "Names the class raised for an error code: policy, inquiry, request or internal.");
     py::register_local_exception_translator(&translate);
 }
 

@@ -10,5 +10,8 @@ PYBIND11_MODULE(_native, module) {
     register_ledger(module);
     register_runner(module);
     register_decision(module);
+    register_facts(module);
+    register_standing(module);
     register_policy(module);
+    register_outlooks(module);
 }

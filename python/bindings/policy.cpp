@@ -7,6 +7,7 @@
 #include <pybind11/stl/filesystem.h>
 
 #include "register.hpp"
+#include "standing.hpp"
 
 namespace consent::python {
 namespace {
@@ -16,6 +17,12 @@ py::str word(std::string_view text) { return {text.data(), text.size()}; }
 py::object from_voice(const std::optional<Voice>& voice) {
     if (!voice) return py::none();
     return py::make_tuple(word(to_string(voice->answer)), voice->because);
+}
+
+py::list from_texts(const std::vector<std::string>& texts) {
+    py::list result;
+    for (const std::string& text : texts) result.append(text);
+    return result;
 }
 
 template <typename Word>
@@ -30,11 +37,20 @@ py::dict from_host_policy(const HostPolicy& policy) {
     result["on_error"] = from_word(policy.on_error);
     result["silence"] = from_word(policy.silence);
     result["listed"] = policy.listed ? py::object(py::bool_(*policy.listed)) : py::object(py::none());
-    py::list listed;
-    for (const std::string& id : policy.voters_listed) listed.append(id);
-    result["voters_listed"] = listed;
+    result["voters_listed"] = from_texts(policy.voters_listed);
     result["accept_incoming"] = from_voice(policy.accept_incoming);
     result["accept_outgoing"] = from_voice(policy.accept_outgoing);
+    result["silence_mover"] = from_word(policy.silence_mover);
+    result["rules"] = policy.rules ? py::cast(Rules{policy.rules}) : py::object(py::none());
+    py::dict facts;
+    for (const auto& [name, value] : policy.facts) facts[py::str(name)] = value;
+    result["facts"] = facts;
+    result["veto"] = policy.veto ? py::object(from_texts(*policy.veto)) : py::object(py::none());
+    result["utc_offset_min"] =
+        policy.utc_offset_min ? py::object(py::int_(*policy.utc_offset_min)) : py::object(py::none());
+    py::list files;
+    for (const std::filesystem::path& file : policy.files) files.append(py::cast(file).attr("__fspath__")());
+    result["files"] = files;
     return result;
 }
 

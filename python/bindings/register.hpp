@@ -12,6 +12,9 @@ void register_voters(py::module_& module);
 void register_ledger(py::module_& module);
 void register_runner(py::module_& module);
 void register_decision(py::module_& module);
+void register_facts(py::module_& module);
+void register_standing(py::module_& module);
 void register_policy(py::module_& module);
+void register_outlooks(py::module_& module);
 
 }  // namespace consent::python

@@ -1,7 +1,9 @@
 // Voters: whom a round asks. The real ones through consent-worker, or scripted ones in memory.
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +54,31 @@ std::shared_ptr<VotersWorker> make_worker(const std::string& program, const std:
     return {new VotersWorker(program, uri), &end_worker};
 }
 
+/// What a guest says of its rules is JSON, so UTF-8; were it anything else, it must not raise here.
+py::str guests_text(const std::string& bytes) {
+    PyObject* decoded = PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace");
+    if (decoded == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::str>(decoded);
+}
+
+py::dict policies(VotersWorker& voters, const std::vector<std::string>& uuids, double deadline_s) {
+    if (uuids.size() > max_selected) throw std::invalid_argument("uuids: must hold at most 4096 items");
+    for (const std::string& uuid : uuids) {
+        if (uuid.size() > max_name) throw std::invalid_argument("uuids: each must be at most 255 bytes long");
+    }
+    if (!(deadline_s >= 0.001 && deadline_s <= 60)) {
+        throw std::invalid_argument("deadline_s: must be a number of seconds from 0.001 to 60");
+    }
+    std::map<std::string, std::string> said;
+    {
+        const py::gil_scoped_release release;
+        said = voters.policies(uuids, milliseconds(static_cast<std::int64_t>(deadline_s * 1000.0)));
+    }
+    py::dict result;
+    for (const auto& [uuid, rules] : said) result[guests_text(uuid)] = guests_text(rules);
+    return result;
+}
+
 }  // namespace
 
 void register_voters(py::module_& module) {
@@ -59,6 +86,7 @@ void register_voters(py::module_& module) {
 
     py::class_<VotersWorker, Voters, std::shared_ptr<VotersWorker>>(module, "WorkerVoters")
         .def(py::init(&make_worker), py::arg("program"), py::arg("uri"))
+        .def("policies", &policies, py::arg("uuids"), py::arg("deadline_s"))
         .def("pid", &VotersWorker::pid)
         .def("close", &VotersWorker::close, py::call_guard<py::gil_scoped_release>());
 

@@ -1,11 +1,13 @@
 # The native module's shapes. Private: the package around it is the API.
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from consent_core.errors import ConsentError
+from consent_core.outlooks import DigestVoter
 from consent_core.reports import RoundReport
 from consent_core.rounds import RoundRequest, Voter
+from consent_core.standing import Facts
 
 version: str
 
@@ -80,6 +82,7 @@ class SubjectDict(TypedDict):
     memory_mib: int
     source: str
     site: str
+    disclosed: bool
 
 class SelectDict(TypedDict):
     connected: bool
@@ -115,12 +118,35 @@ class HostPolicyDict(TypedDict):
     voters_listed: list[str]
     accept_incoming: tuple[str, str] | None
     accept_outgoing: tuple[str, str] | None
+    silence_mover: str | None
+    rules: RuleSet | None
+    facts: dict[str, str]
+    veto: list[str] | None
+    utc_offset_min: int | None
+    files: list[str]
+
+class RulingDict(TypedDict):
+    answer: str
+    rule: str | None
+    because: str
+    unknown: bool
+    why: str
+
+class StandingVoteDict(TypedDict):
+    answer: str
+    binding: bool
+    source: str | None
+    origin: str
+    rule: str
+    because: str
+    why: str
 
 class Voters:
     def __init__(self, *args: object, **kwargs: object) -> None: ...  # TypeError
 
 class WorkerVoters(Voters):
     def __init__(self, program: str, uri: str) -> None: ...
+    def policies(self, uuids: Sequence[str], deadline_s: float) -> dict[str, str]: ...
     def pid(self) -> int: ...
     def close(self) -> None: ...
 
@@ -148,6 +174,27 @@ class Runner:
         self, request: RoundRequest, progress: Callable[[EventDict], None] | None
     ) -> RoundReportDict: ...
 
+class RuleSet:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...  # TypeError
+    def __len__(self) -> int: ...
+    def evaluate(self, facts: Facts) -> RulingDict: ...
+    def evaluate_many(self, cases: Sequence[Facts]) -> tuple[list[RulingDict], list[int]]: ...
+    def facts(self) -> list[str]: ...
+
+class StandingPolicy:
+    def __init__(self, sources: Sequence[tuple[str, str, RuleSet]], veto: bool) -> None: ...
+    def vote(self, facts: Facts) -> StandingVoteDict: ...
+
+class Outlooks:
+    def __init__(self, max_digests: int) -> None: ...
+    def judge(
+        self, digests: Sequence[str | None], facts: Facts, now: int, max_age_s: int
+    ) -> tuple[list[tuple[str, str, int, int, str]], list[int]]: ...
+
+def parse_rules(text: str, origin: str) -> RuleSet: ...
+def rules_of_properties(properties: Mapping[str, str], origin: str) -> RuleSet: ...
+def fact_table() -> list[tuple[str, str, str, str, str]]: ...
+def write_digest(mode: str, at: int, voters: Sequence[DigestVoter], refusals: int) -> str: ...
 def memory_ledger() -> Ledger: ...
 def new_uuid() -> str: ...
 def decide(report: RoundReport, mode: str, on_error: str) -> DecisionDict: ...

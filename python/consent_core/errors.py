@@ -27,6 +27,27 @@ class RequestError(ConsentError, ValueError):
     code = "request"
 
 
+class InquiryError(ConsentError):
+    """Guests could not be asked in a question that is no round, by a fault of ours.
+
+    Attributes:
+        failure_code: what failed, as in `RoundReport.failure_code`: worker_lost, worker_timeout,
+            worker_protocol, libvirt, limit or internal.
+        why: in words.
+    """
+
+    code = "inquiry"
+
+    def __init__(self, failure_code: str, why: str = "") -> None:
+        """Keeps both; they are positional so that the error can be pickled."""
+        super().__init__(failure_code, why)
+        self.failure_code = failure_code
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.failure_code}: {self.why}" if self.why else self.failure_code
+
+
 class PolicyError(ConsentError):
     """A policy file that cannot be taken; none of it was.
 
@@ -68,5 +89,5 @@ class PolicyError(ConsentError):
         return ": ".join(part for part in (place, self.field, what) if part)
 
 
-for _error in (ConsentError, RequestError, PolicyError):
+for _error in (ConsentError, RequestError, InquiryError, PolicyError):
     _native.register_error(_error.code, _error)

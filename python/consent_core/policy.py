@@ -8,10 +8,12 @@ cpp/include/consent/policy.hpp.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from consent_core import _native
+from consent_core.standing import RuleSet
 from consent_core.words import Answer, Mode, OnError, Silence
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ class HostPolicy:
         voters_listed: UUIDs of guests that vote, besides what flavors say.
         accept_incoming: the hypervisor's word on guests that are to come.
         accept_outgoing: its word on guests that are to go.
+        silence_mover: what the mover's silence counts as; `silence` sets it too, if a plain word.
+        rules: judged for every voter of the host; of this file and those that it includes.
+        facts: that the operator states, as expressions read them: site.aggregates, ...
+        veto: ids of projects and UUIDs of VMs whose own refusal counts.
+        utc_offset_min: minutes east of UTC, of time.hour and time.weekday.
+        files: all that was read, in order.
     """
 
     mode: Mode | None = None
@@ -52,6 +60,12 @@ class HostPolicy:
     voters_listed: tuple[str, ...] = ()
     accept_incoming: Voice | None = None
     accept_outgoing: Voice | None = None
+    silence_mover: Silence | None = None
+    rules: RuleSet | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    veto: tuple[str, ...] | None = None
+    utc_offset_min: int | None = None
+    files: tuple[str, ...] = ()
 
 
 def load_host_policy(path: str | os.PathLike[str]) -> HostPolicy:
@@ -83,6 +97,12 @@ def _policy(raw: HostPolicyDict) -> HostPolicy:
         voters_listed=tuple(raw["voters_listed"]),
         accept_incoming=_voice(raw["accept_incoming"]),
         accept_outgoing=_voice(raw["accept_outgoing"]),
+        silence_mover=None if raw["silence_mover"] is None else Silence(raw["silence_mover"]),
+        rules=None if raw["rules"] is None else RuleSet._of(raw["rules"]),
+        facts=raw["facts"],
+        veto=None if raw["veto"] is None else tuple(raw["veto"]),
+        utc_offset_min=raw["utc_offset_min"],
+        files=tuple(raw["files"]),
     )
 
 

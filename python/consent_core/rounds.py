@@ -48,6 +48,8 @@ class Subject:
         mover_project: empty when unknown: then every voter counts as another project's.
         vcpus: 0 to 2**32 - 1; 0 when unknown.
         memory_mib: MiB, 0 to 2**63 - 1; 0 when unknown.
+        disclosed: True: every voter is told the mover's UUID; False: those of its own project, and
+            others a pseudonym each.
     """
 
     mover: str
@@ -58,6 +60,7 @@ class Subject:
     mover_project: str = ""
     vcpus: int = 0
     memory_mib: int = 0
+    disclosed: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Select:
 
 @dataclass(frozen=True)
 class Spoken:
-    """A vote known before anyone is asked: a hypervisor's own voice.
+    """A vote known before anyone is asked: a hypervisor's own voice, or what a standing policy
+    comes to.
 
     Attributes:
         voter: who spoke. A binding refusal ends the round before any guest is asked.
@@ -100,7 +104,7 @@ class RoundRequest:
     Attributes:
         subject: what is to happen.
         select: which guests are asked.
-        spoken: votes known already, at most 64.
+        spoken: votes known already, at most 4096.
         ask_guests: False: only `spoken` is heard.
         silence: what a guest's silence counts as.
         voter_deadline_s: seconds that each guest has from being asked; above 0. Counted in whole
@@ -109,6 +113,8 @@ class RoundRequest:
             0.001 to 30.
         grant_lifetime_s: seconds that a consent's grant stays live, to 86400; 0: record none.
         round: UUID in text form that names the round in logs; empty: one is made up.
+        entitled: UUIDs of guests whose word decides, at most 4096; None: every guest's does. The
+            others are asked too; what they say is recorded.
     """
 
     subject: Subject
@@ -120,3 +126,4 @@ class RoundRequest:
     round_deadline_s: float = 20.0
     grant_lifetime_s: float = 0.0
     round: str = ""
+    entitled: Sequence[str] | None = None

@@ -6,7 +6,7 @@ Must not know rounds' verdicts, modes or Nova.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from consent_core import _native
 from consent_core.programs import path_of
@@ -61,6 +61,27 @@ class WorkerVoters(Voters):
     def pid(self) -> int | None:
         """The worker's process id; None when none runs now."""
         return self._port.pid() or None
+
+    def policies(self, uuids: Sequence[str], deadline_s: float) -> dict[str, str]:
+        """What these guests' agents say of their own rules; all are asked at once.
+
+        Blocks with the GIL released: at most twice `deadline_s` (but 1 s to find the guests) and
+        half a second.
+
+        Args:
+            uuids: at most 4096; upper and lower case are alike.
+            deadline_s: seconds for each guest from when it is asked, 0.001 to 60.
+
+        Returns:
+            By UUID a JSON list of rules, at most 16 KiB, as `RuleSet.parse` takes it: a guest's
+            word, so expect it to be anything. Left out are guests that do not run here, have no
+            agent, or do not say in time.
+
+        Raises:
+            RequestError: a value out of range; nobody was asked.
+            InquiryError: the worker or libvirt failed.
+        """
+        return self._port.policies([uuid.lower() for uuid in uuids], deadline_s)
 
     def close(self) -> None:
         """Ends the worker, and the rounds under way as FAILED (worker_lost); the next round starts

@@ -49,6 +49,9 @@ void check(const wire::Message& message) {
                 check_shown(value.detail, 200);
             } else {
                 if constexpr (std::is_same_v<T, wire::Reply>) { check_shown(value.because, wire::max_because); }
+                if constexpr (std::is_same_v<T, wire::Hello>) {
+                    require(value.rules.size() <= wire::max_rules && value.wants.size() <= 8);
+                }
                 check_again(value);
             }
         },

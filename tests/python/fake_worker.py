@@ -33,8 +33,12 @@ def main(behaviour: str) -> None:
             tell(event="identified", round=name, voters=guests)
         elif order["op"] == "end":
             tell(event="ended", round=name)
-        elif order["op"] == "request" and behaviour == "die":
+        elif order["op"] in ("request", "rules") and behaviour == "die":
             sys.exit(3)
+        elif order["op"] == "rules":
+            tell(event="rules", round=name, voter=0, rules='[{"name": "é", "answer": "refuse"}]')
+            tell(event="silent", round=name, voter=1, why="no answer")
+            tell(event="left", round=name, voter=2, why="shut down")
         elif order["op"] == "request" and behaviour == "lie":
             tell(event="answered", round=name, voter=0, answer="aye", because="")
         elif order["op"] == "request" and behaviour in ("consent", "refuse"):

@@ -8,15 +8,20 @@ import pickle
 import pytest
 
 import consent_core
-from consent_core import ConsentError, MemoryVoters, PolicyError, RequestError, Runner, _native
+from consent_core import (
+    ConsentError,
+    InquiryError,
+    MemoryVoters,
+    PolicyError,
+    RequestError,
+    Runner,
+    _native,
+)
 
 
 def test_classes_and_codes() -> None:
-    assert (ConsentError.code, RequestError.code, PolicyError.code) == (
-        "internal",
-        "request",
-        "policy",
-    )
+    classes = (ConsentError, RequestError, PolicyError, InquiryError)
+    assert [each.code for each in classes] == ["internal", "request", "policy", "inquiry"]
     assert issubclass(RequestError, ValueError)
     assert not issubclass(PolicyError, ValueError)  # Nova hides ValueError in nova.conf's reading
 
@@ -53,3 +58,11 @@ def test_policy_error_keeps_its_parts() -> None:
 def test_policy_error_without_a_place() -> None:
     error = PolicyError("host.yaml", problem="is too large", remedy="at most 64 KiB")
     assert str(error) == "host.yaml: is too large; at most 64 KiB"
+
+
+def test_inquiry_error_keeps_its_parts() -> None:
+    error = InquiryError("libvirt", "libvirtd does not answer")
+    for each in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (each.failure_code, each.why) == ("libvirt", "libvirtd does not answer")
+        assert str(each) == "libvirt: libvirtd does not answer"
+    assert str(InquiryError("limit")) == "limit"

@@ -13,6 +13,7 @@ from consent_core import (
     OnError,
     PolicyError,
     Silence,
+    StandingAnswer,
     Voice,
     load_host_policy,
     parse_host_policy,
@@ -26,11 +27,19 @@ voters: listed
 listed: [6f1c1bb2-0000-4000-8000-000000000001]
 accept_incoming: {answer: refuse, because: maintenance at 5}
 accept_outgoing: consent
+facts: {site.aggregates: [licensed]}
+veto: [0123456789abcdef0123456789abcdef]
+utc_offset: "+01:00"
+rules:
+  - {name: large, when: {guest.vcpus: ">= 8"}, answer: refuse}
 """
 
 
 def test_every_field_is_read() -> None:
-    assert parse_host_policy(WHOLE, "host.yaml") == HostPolicy(
+    policy = parse_host_policy(WHOLE, "host.yaml")
+    assert policy.rules is not None
+    assert policy.rules.evaluate({"guest.vcpus": 8}).answer is StandingAnswer.REFUSE
+    assert policy == HostPolicy(
         mode=Mode.ENFORCE,
         on_error=OnError.ALLOW,
         silence=Silence.ABSTAIN,
@@ -38,6 +47,12 @@ def test_every_field_is_read() -> None:
         voters_listed=("6f1c1bb2-0000-4000-8000-000000000001",),
         accept_incoming=Voice(Answer.REFUSE, "maintenance at 5"),
         accept_outgoing=Voice(Answer.CONSENT),
+        silence_mover=Silence.ABSTAIN,
+        rules=policy.rules,
+        facts={"site.aggregates": "['licensed']"},
+        veto=("0123456789abcdef0123456789abcdef",),
+        utc_offset_min=60,
+        files=policy.files,
     )
 
 

@@ -125,6 +125,7 @@ def test_what_the_voters_are_asked() -> None:
                 "memory_mib": 96,
                 "source": "host1",
                 "site": "host2",
+                "disclosed": False,
             },
             "select": {
                 "connected": False,
@@ -190,6 +191,18 @@ def test_a_report_becomes_json() -> None:
     assert value["voters"][0]["voter"]["kind"] == "neighbour"
 
 
+def test_who_is_not_entitled_is_asked_and_decides_nothing() -> None:
+    memory = MemoryVoters(voters(2), {"voter-000": (Answer.REFUSE, "backup")})
+    report = Runner(memory).run(replace(request(), entitled=["voter-001"]))
+    assert report.verdict is State.CONSENTED
+    assert [each.vote for each in report.voters] == [Vote.REFUSED, Vote.CONSENTED]
+    assert [each.voter.binding for each in report.voters] == [False, True]
+    for entitled in (["voter-000"], ("voter-000", "voter-001"), None):
+        refused = Runner(memory).run(replace(request(), entitled=entitled))
+        assert refused.verdict is State.REFUSED
+    assert Runner(memory).run(replace(request(), entitled=[])).verdict is State.CONSENTED
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -208,7 +221,11 @@ def test_a_report_becomes_json() -> None:
         ("round", None),
         ("spoken", [None]),
         ("spoken", "text"),
-        ("spoken", [Spoken(HOST, Answer.CONSENT)] * 65),
+        ("spoken", [Spoken(HOST, Answer.CONSENT)] * 4097),
+        ("entitled", "text"),
+        ("entitled", [7]),
+        ("entitled", ["x" * 256]),
+        ("entitled", ["x"] * 4097),
         ("select", None),
     ],
 )

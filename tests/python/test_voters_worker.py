@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from consent_core import MemoryVoters, Runner, State, Vote, WorkerVoters
+from consent_core import (
+    InquiryError,
+    MemoryVoters,
+    RequestError,
+    RuleSet,
+    Runner,
+    State,
+    Vote,
+    WorkerVoters,
+)
 from scripted import request
 from test_runner_threads import in_child
 
@@ -55,6 +64,29 @@ def test_one_worker_serves_all_rounds(fake_worker: Make) -> None:
         assert [each.vote for each in report.voters] == [Vote.CONSENTED] * 3
         pids.add(voters.pid)
     assert len(pids) == 1
+
+
+def test_agents_say_their_rules(fake_worker: Make) -> None:
+    voters = fake_worker("consent")
+    said = voters.policies(["id-0", "id-1", "id-2"], 2.0)
+    assert said == {"id-0": '[{"name": "é", "answer": "refuse"}]'}
+    assert len(RuleSet.parse(said["id-0"], "agent")) == 1
+
+
+def test_a_worker_that_dies_while_agents_say_their_rules_is_an_error(fake_worker: Make) -> None:
+    with pytest.raises(InquiryError) as caught:
+        fake_worker("die").policies(["id-0"], 2.0)
+    assert caught.value.failure_code == "worker_lost"
+    assert str(caught.value).startswith("worker_lost: ")
+    assert caught.value.why
+
+
+def test_agents_are_asked_within_bounds_alone(fake_worker: Make) -> None:
+    voters = fake_worker("consent")
+    for uuids, deadline_s in ((["x"] * 4097, 1.0), (["x" * 256], 1.0), ([], 0.0), ([], 61.0)):
+        with pytest.raises(RequestError):
+            voters.policies(uuids, deadline_s)
+    assert voters.pid is None
 
 
 def test_a_refusal_comes_through(fake_worker: Make) -> None:

@@ -132,6 +132,7 @@ def test_its_entry_points(unpacked: Path) -> None:
             "consent-worker": "consent_core.programs:consent_worker",
             "consentctl": "consent_core.programs:consentctl",
         },
+        "nova.api.extra_spec_validators": {"consent": "nova_consent.extra_specs"},
         "oslo.config.opts": {"nova_consent": "nova_consent.conf:list_opts"},
     }
 

@@ -6,13 +6,27 @@ import enum
 
 import pytest
 
-from consent_core import Answer, Mode, OnError, Silence, State, Vote, VoterKind
+from consent_core import (
+    Answer,
+    Mode,
+    OnError,
+    Outlook,
+    Silence,
+    Source,
+    StandingAnswer,
+    State,
+    Vote,
+    VoterKind,
+)
 
 WORDS: dict[type[enum.Enum], str] = {
     Answer: "consent refuse abstain",
     Silence: "refuse abstain",
     Mode: "off audit enforce",
     OnError: "refuse allow",
+    Outlook: "consent ask refuse",
+    Source: "host flavor image metadata agent",
+    StandingAnswer: "consent refuse ask abstain",
     VoterKind: "neighbour mover hypervisor",
     State: (
         "idle identified requesting consented refused expired migrating migrated failed aborted"

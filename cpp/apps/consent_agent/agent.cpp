@@ -64,11 +64,12 @@ std::string named(const Command& command) {
 
 Agent::Agent(Settings settings, AgentPolicy policy)
     : settings_(std::move(settings)),
-      policy_(std::move(policy)),
+      rules_({}),
       epoll_(make_epoll()),
       signals_(make_signals()),
       channel_(settings_.channel, epoll_.get(), channel_tag) {
     watch(epoll_.get(), signals_.get(), signals_tag);
+    take_policy(std::move(policy));
 }
 
 void Agent::run() {
@@ -121,16 +122,24 @@ void Agent::take_signals() {
 
 void Agent::reload() {
     try {
-        policy_ = load_agent_policy(settings_.policy, settings_.drop_in);
-        log("policy loaded: answer " + std::string(to_string(policy_.answer)) + ", " +
-            std::to_string(policy_.applications.size()) + " applications");
+        take_policy(load_agent_policy(settings_.policy, settings_.drop_in));
+        log("policy loaded: answer " + std::string(to_string(policy_.answer)) + ", " + std::to_string(rules_.size()) +
+            " rules, " + std::to_string(policy_.applications.size()) + " applications");
     } catch (const PolicyError& error) { log(std::string("policy NOT loaded, the one before stays: ") + error.what()); }
+}
+
+void Agent::take_policy(AgentPolicy policy) {
+    policy_ = std::move(policy);
+    rules_ = Rules(policy_.rules);
+    policy_.rules = {};
+    if (!rules_.untold().empty()) { log("the rules are not told to the host: " + rules_.untold()); }
     ::malloc_trim(0);  // reading YAML takes ten times what a policy needs afterwards
 }
 
-void Agent::greet(SteadyTime now) {
+void Agent::greet(SteadyTime now, bool with_rules) {
+    const wire::Hello hello{{wire::version}, std::string(software), {}, with_rules ? rules_.told() : std::string()};
     // The empty line ends whatever the last one who wrote here left unfinished.
-    if (!channel_.send("\n" + wire::serialise(wire::Hello{{wire::version}, std::string(software)}), now)) {
+    if (!channel_.send("\n" + wire::serialise(hello), now)) {
         ignore("hello not sent: the host reads too slowly", now);
     }
 }
@@ -145,8 +154,10 @@ void Agent::take_line(const Channel::Line& line, SteadyTime now) {
     } else if (const auto* malformed = std::get_if<wire::Malformed>(&message)) {
         ignore(std::string(wire::to_string(malformed->fault)) + ": " + malformed->detail, now);
         if (malformed->fault == wire::Fault::unknown_version) { greet(now); }
+    } else if (const auto* hello = std::get_if<wire::Hello>(&message)) {
+        if (std::find(hello->wants.begin(), hello->wants.end(), "rules") != hello->wants.end()) { greet(now, true); }
     }
-    // A hello tells what the host speaks; answers are a guest's to give.
+    // Answers are a guest's to give.
 }
 
 void Agent::ignore(std::string_view why, SteadyTime now) {
@@ -159,6 +170,7 @@ void Agent::ignore(std::string_view why, SteadyTime now) {
 }
 
 void Agent::take_request(const wire::Request& request, SteadyTime now) {
+    if (answer_by_rule(request, now)) { return; }
     if (policy_.applications.empty()) {
         answer(request, policy_.answer, policy_.because, now);
         return;
@@ -183,6 +195,19 @@ void Agent::take_request(const wire::Request& request, SteadyTime now) {
         }
     }
     asked_.emplace(request.id, std::move(asked));
+}
+
+bool Agent::answer_by_rule(const wire::Request& request, SteadyTime now) {
+    const Ruling ruling = rules_.judge(request);
+    const std::string name(rules_.name(ruling));
+    const std::string because = ruling.because.empty() ? name : std::string(ruling.because);
+    switch (ruling.answer) {
+        case StandingAnswer::consent: answer(request, Answer::consent, because, now); return true;
+        case StandingAnswer::refuse: answer(request, Answer::refuse, because, now); return true;
+        case StandingAnswer::abstain: answer(request, Answer::abstain, because, now); return true;
+        case StandingAnswer::ask: break;
+    }
+    return false;
 }
 
 void Agent::take_withdraw(const wire::Withdraw& withdraw) {

@@ -1,4 +1,4 @@
-// The agent: takes requests from the channel, asks the policy or the applications, answers.
+// The agent: takes requests from the channel, asks the policy's rules, the applications or the policy, answers.
 //
 // One thread, one epoll. Must not know how options are given.
 #pragma once
@@ -16,6 +16,7 @@
 #include "command.hpp"
 #include "consent/policy.hpp"
 #include "descriptor.hpp"
+#include "rules.hpp"
 
 namespace consent::agent {
 
@@ -48,11 +49,15 @@ class Agent {
     void wait(SteadyTime now);
     void take_signals();
     void reload();
+    void take_policy(AgentPolicy policy);
     void take_line(const Channel::Line& line, SteadyTime now);
     void take_request(const wire::Request& request, SteadyTime now);
+    /// False: no rule decides, or one that asks.
+    bool answer_by_rule(const wire::Request& request, SteadyTime now);
     void take_withdraw(const wire::Withdraw& withdraw);
     void ignore(std::string_view why, SteadyTime now);
-    void greet(SteadyTime now);
+    /// Says hello, with the rules when the host `wants` them.
+    void greet(SteadyTime now, bool with_rules = false);
     /// True: the request is settled.
     bool settle(const Asked& asked, SteadyTime now);
     void answer(const wire::Request& request, Answer answer, const std::string& because, SteadyTime now);
@@ -61,6 +66,7 @@ class Agent {
 
     Settings settings_;
     AgentPolicy policy_;
+    Rules rules_;  // those of the policy, which no longer has them
     Descriptor epoll_;
     Descriptor signals_;
     Channel channel_;

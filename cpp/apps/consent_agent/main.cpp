@@ -33,12 +33,25 @@ The policy says what is answered when no application is registered:
   answer: refuse                      # consent | refuse | abstain
   because: backup runs until 04:00    # shown to the cloud's operator, at most 200 characters
 
+Rules come before it. The first whose conditions hold answers; ask, or a rule that hangs on what is not known here, leaves the
+answer to the applications and to `answer`. A host that wants to know the rules beforehand is told them.
+
+  rules:
+    - name: too-large
+      when: {guest.vcpus: ">= 8", time.hour: "<range-in> [ 8 17 ]"}    # hours in UTC
+      answer: refuse                  # consent | refuse | ask | abstain
+      because: no large neighbours in business hours
+
+Known are operation, guest.vcpus, guest.memory_mib, guest.id (of machines of your own project), source.host and site.host
+(hashed), me.kind (neighbour or mover), time.hour and time.weekday.
+
 Applications that want a voice of their own each put one file into the drop-in folder:
 
   # /etc/consent-agent/conf.d/database.yaml
   name: database
   command: [/usr/lib/database/may-migrate]
   timeout_s: 2                        # 0.001 to 30; 2 when not given
+  rules: []                           # a drop-in may add rules, with or without an application
 
 Once an application is registered, the applications are asked instead of `answer`, all at once.
 A command reads the request as one line of JSON from its standard input, and from CONSENT_OPERATION, CONSENT_ROLE,
@@ -103,6 +116,7 @@ int main(int argc, char** argv) {
         settings = {channel, policy, drop_in};
         consent::AgentPolicy loaded = consent::load_agent_policy(settings.policy, settings.drop_in);
         if (given.count("check") != 0) {
+            if (!loaded.rules.empty()) { std::printf("policy good: %zu rules come first\n", loaded.rules.size()); }
             if (loaded.applications.empty()) {
                 std::printf("policy good: answer %s\n", std::string(to_string(loaded.answer)).c_str());
             }

@@ -56,6 +56,7 @@ Answers:
 
 JSON (version 1; fields may be added, none will change):
   {"version": 1, "round": UUID, "host": NAME, "uri": URI,
+   "source": NAME or "", "mover": {"id": UUID, "vcpus": N, "memory_mib": N},
    "verdict": "consented" | "refused" | "expired" | "failed" | "aborted",
    "decided_by": UUID of the guest that decided, or null, "because": TEXT,
    "failure_code": null, or one of "libvirt", "worker_lost", "worker_timeout", "worker_protocol",
@@ -156,7 +157,7 @@ std::int64_t number(const options::variables_map& given, const char* name, std::
 
 Wish wish_of(const options::variables_map& given) {
     Wish wish;
-    wish.occasion = {given["host"].as<std::string>(), given["connect"].as<std::string>()};
+    wish.occasion = {given["host"].as<std::string>(), given["connect"].as<std::string>(), {}};
     wish.worker = given["worker"].as<std::string>();
     wish.json = given.count("json") != 0;
     wish.progress = given.count("progress") != 0 || ::isatty(STDERR_FILENO) == 1;
@@ -167,6 +168,7 @@ Wish wish_of(const options::variables_map& given) {
     subject.memory_mib = static_cast<std::uint64_t>(number(given, "memory-mib", std::int64_t{1} << 40U));
     subject.source = given["source"].as<std::string>();
     subject.site = wish.occasion.host;
+    wish.occasion.subject = subject;
     select.listed = uuids(given, "voter");
     select.connected = select.listed.empty();
     select.exclude = uuids(given, "exclude");

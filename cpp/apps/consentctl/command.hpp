@@ -26,4 +26,7 @@ using Arguments = std::vector<std::string>;  ///< behind the subcommand's name
 /// consentctl ask. Throws UsageError.
 int ask(const Arguments& arguments);
 
+/// consentctl policy: its subcommands stand in policy/.
+int policy(const Arguments& arguments);
+
 }  // namespace consentctl

@@ -2,9 +2,11 @@
 #include <array>
 #include <exception>
 #include <iostream>
+#include <string>
 #include <string_view>
 
 #include "command.hpp"
+#include "policy/commands.hpp"
 
 namespace {
 
@@ -19,6 +21,8 @@ struct Command {
 constexpr std::array commands{
     Command{"ask", "ask a host's guests whether a migration to it would have their consent; nothing migrates",
             &consentctl::ask},
+    Command{"policy", "rules that answer for voters beforehand: check, test, explain, matrix, simulate",
+            &consentctl::policy},
 };
 
 void help(std::ostream& out) {
@@ -27,8 +31,11 @@ void help(std::ostream& out) {
            "       consentctl COMMAND --help\n"
            "       consentctl --help | --version\n\n"
            "Commands:\n";
-    for (const Command& command : commands) out << "  " << command.name << "    " << command.summary << '\n';
-    out << "\nExit codes: 0 consented, 1 refused or expired, 2 usage, 3 our own failure, 130 interrupted.\n";
+    for (const Command& command : commands)
+        out << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << '\n';
+    out << "\nExit codes: 0 consented, or fine; 1 refused, expired, or the answer is no; 2 usage, or a file that "
+           "cannot be\n"
+           "taken; 3 our own failure; 130 interrupted.\n";
 }
 
 int dispatch(const Arguments& words) {
@@ -48,6 +55,8 @@ int dispatch(const Arguments& words) {
 }
 
 }  // namespace
+
+int consentctl::policy(const Arguments& arguments) { return run_policy(arguments, {std::cout, std::cerr}); }
 
 int main(int argc, char** argv) try {
     return dispatch({argv + 1, argv + argc});

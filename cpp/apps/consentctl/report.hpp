@@ -4,14 +4,16 @@
 #include <ostream>
 #include <string>
 
+#include "consent/ports.hpp"
 #include "consent/runner.hpp"
 
 namespace consentctl {
 
 /// What the report itself does not hold.
 struct Occasion {
-    std::string host;  ///< the site that the guests were asked about
-    std::string uri;   ///< libvirt's
+    std::string host;          ///< the site that the guests were asked about
+    std::string uri;           ///< libvirt's
+    consent::Subject subject;  ///< what was asked
 };
 
 /// A table of who said what, then the verdict in one sentence.

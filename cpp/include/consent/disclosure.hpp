@@ -24,7 +24,8 @@ using PseudonymKey = std::array<unsigned char, 32>;
 /// The name of a host for guests of a project, as Nova's hostId: 56 hex digits; of no project: sha224(host).
 [[nodiscard]] std::string host_id(std::string_view project, std::string_view host);
 
-/// What this voter is asked. The mover's UUID only to a voter of its own project (both known and equal) and to the mover.
+/// What this voter is asked. The mover's UUID only to a voter of its own project (both known and equal) and to the mover,
+/// unless the subject is disclosed. Hosts' names to nobody.
 [[nodiscard]] wire::Request disclose(const Subject& subject, const Voter& voter, const PseudonymKey& key,
                                      std::string id, std::uint32_t deadline_ms);
 

@@ -6,12 +6,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "consent/rules.hpp"
 #include "consent/types.hpp"
 
 namespace consent {
@@ -45,6 +48,12 @@ struct HostPolicy {
     std::vector<std::string> voters_listed;  ///< `listed:` UUIDs of guests that vote, besides what flavors say
     std::optional<Voice> accept_incoming;
     std::optional<Voice> accept_outgoing;
+    std::optional<Silence> silence_mover;          ///< `silence: {neighbour: .., mover: ..}`; a plain word sets both
+    std::shared_ptr<const RuleSet> rules;          ///< `rules:` of this file and its includes; null: none
+    std::map<std::string, std::string> facts;      ///< `facts:` that the operator states: site.aggregates, ...
+    std::optional<std::vector<std::string>> veto;  ///< `veto:` projects' ids and VMs' UUIDs whose own refusal counts
+    std::optional<std::int32_t> utc_offset_min;    ///< `utc_offset: "+01:00"` of time.hour and time.weekday
+    std::vector<std::filesystem::path> files;      ///< all that was read, includes too, in order
 };
 
 /// An application in the guest that is asked.
@@ -59,7 +68,22 @@ struct AgentPolicy {
     Answer answer = Answer::consent;  ///< the default answer
     std::string because;
     std::vector<Application> applications;  ///< at most 32
+    std::vector<StandingRule> rules;        ///< `rules:`, judged before applications and the default answer
 };
+
+/// One rule as a flavor, an image or server metadata holds it: a YAML flow mapping in one line, without its name:
+/// {when: {guest.vcpus: ">= 8"}, answer: refuse, because: too big}. `text` of 255 bytes or more counts as cut: an error.
+[[nodiscard]] StandingRule parse_rule(std::string_view text, std::string_view name, std::string_view origin);
+inline constexpr std::size_t max_property_bytes = 254;
+
+/// A list of rules as `rules:` of a file has it; JSON is YAML. For what an agent says of its own policy.
+[[nodiscard]] std::vector<StandingRule> parse_rules(std::string_view text, std::string_view origin);
+/// The same as JSON, in one line.
+[[nodiscard]] std::string write_rules(const std::vector<StandingRule>& rules);
+
+/// The JSON Schema (draft 2020-12) of a kind of file: "host", "agent", "application", "examples".
+/// Throws std::invalid_argument for another word.
+[[nodiscard]] std::string policy_schema(std::string_view kind);
 
 [[nodiscard]] HostPolicy parse_host_policy(std::string_view yaml, std::string_view file);
 [[nodiscard]] AgentPolicy parse_agent_policy(std::string_view yaml, std::string_view file);

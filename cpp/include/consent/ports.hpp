@@ -32,6 +32,7 @@ struct Subject {
     std::uint64_t memory_mib = 0;
     std::string source;  ///< host names; told to guests as hashes only
     std::string site;
+    bool disclosed = false;  ///< every voter is told the mover's UUID, not only those of its own project
 };
 
 /// One round as the voters' adapter sees it.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 
 namespace consent {
 
-/// A vote known before anyone is asked: a hypervisor's own voice (later: a standing policy).
+/// A vote known before anyone is asked: a hypervisor's own voice, or what a standing policy comes to.
 struct Spoken {
     Voter voter;
     Answer answer = Answer::abstain;
@@ -23,10 +24,12 @@ struct Spoken {
 };
 
 struct RoundRequest {
-    Inquiry inquiry;                     ///< inquiry.round: made up by the runner when empty
-    std::vector<Spoken> spoken;          ///< a binding refusal here ends the round before any guest is asked
-    bool ask_guests = true;              ///< false: only `spoken` is heard
-    Silence silence = Silence::refuse;   ///< what a guest's silence counts as, whatever the adapter says
+    Inquiry inquiry;                    ///< inquiry.round: made up by the runner when empty
+    std::vector<Spoken> spoken;         ///< a binding refusal here ends the round before any guest is asked
+    bool ask_guests = true;             ///< false: only `spoken` is heard
+    Silence silence = Silence::refuse;  ///< what a guest's silence counts as, whatever the adapter says
+    /// Ids of guests whose word decides, at most max_selected; nothing: every guest's does. The others are asked too.
+    std::optional<std::vector<std::string>> entitled;
     milliseconds round_deadline{20000};  ///< from the call, waiting for a free place included; 1 ms to 30 s
     milliseconds grant_lifetime{0};      ///< 0: record no grant; at most max_grant_lifetime
 };
@@ -53,9 +56,9 @@ struct RoundReport {
 
 /// Bounds of a request; run() refuses what is beyond them.
 inline constexpr milliseconds max_deadline{30000};
-inline constexpr std::size_t max_spoken = 64;
+inline constexpr std::size_t max_spoken = 4096;
 inline constexpr std::size_t max_name = 255;       ///< bytes of an id, a name, a project, a host
-inline constexpr std::size_t max_selected = 4096;  ///< entries of Select::listed and of Select::exclude
+inline constexpr std::size_t max_selected = 4096;  ///< entries of Select::listed and exclude, of entitled
 inline constexpr std::size_t max_words = 1024;     ///< bytes kept of what a voter or an adapter says
 
 /// How long past the round's deadline an adapter may take to show that it is alive.

@@ -8,8 +8,12 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "consent/ports.hpp"
 
@@ -17,6 +21,14 @@ namespace consent {
 
 /// How long after a deadline the worker may still report it, before it counts as stuck.
 inline constexpr milliseconds worker_grace{500};
+
+/// Our failure in a question that is no round. `code`: as of InquiryFailed; what(): "CODE: why".
+class InquiryError : public std::runtime_error {
+  public:
+    InquiryError(std::string code_, const std::string& why)
+        : std::runtime_error(code_ + ": " + why), code(std::move(code_)) {}
+    std::string code;
+};
 
 /// Voters of one host, asked by a consent-worker.
 ///
@@ -40,6 +52,14 @@ class VotersWorker final : public Voters {
 
     /// Never blocks: whatever goes wrong is told by the round's next(), at the deadlines above at the latest.
     std::unique_ptr<Voices> open(const Inquiry& inquiry) override;
+
+    /// What these guests' agents say of their own rules: by UUID a JSON list, at most 16 KiB each, as parse_rules() takes it
+    /// (it is a guest's word: expect it to be anything). All are asked at once, over channels that rounds share. Left out
+    /// are guests that do not run here, have no agent, or do not say by the deadline.
+    /// `uuids`: at most 4096, lower case; `deadline`: 1 ms to 60 s for each guest from when it is asked. Blocks until all
+    /// have answered, at the longest twice the deadline (but 1 s to find them) and worker_grace. Throws InquiryError.
+    [[nodiscard]] std::map<std::string, std::string> policies(const std::vector<std::string>& uuids,
+                                                              milliseconds deadline);
 
     /// The worker's process id; 0 when none runs now.
     [[nodiscard]] pid_t pid() const;

@@ -21,6 +21,7 @@ inline constexpr int version = 1;
 inline constexpr std::size_t max_line = 64 * 1024;    ///< bytes, without the newline
 inline constexpr std::size_t max_depth = 16;          ///< levels of nesting in one line
 inline constexpr std::size_t max_because = 200;       ///< printable characters (code points) shown of a reason
+inline constexpr std::size_t max_rules = 16 * 1024;   ///< bytes of a guest's rules in its hello
 inline constexpr std::size_t request_id_length = 32;  ///< lower-case hex digits: 128 random bits
 inline constexpr std::string_view channel_name = "org.openstack.consent.0";
 
@@ -56,9 +57,12 @@ struct Withdraw {
 
 /// Which versions the sender speaks. Sent by an agent when it opens the channel, and by either in answer to a version
 /// that it does not speak.
+/// A host asks by one for the guest's rules; the guest tells them in its own.
 struct Hello {
-    std::vector<int> versions;  ///< at most 16
-    std::string software;       ///< name/version, cleaned, at most 64 characters
+    std::vector<int> versions;         ///< at most 16
+    std::string software;              ///< name/version, cleaned, at most 64 characters
+    std::vector<std::string> wants{};  ///< at most 8 words of 1 to 32 lower-case letters, digits, hyphens: "rules"
+    std::string rules{};               ///< a JSON list in one line, at most max_rules bytes; empty: not told
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 

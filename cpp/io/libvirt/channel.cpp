@@ -47,11 +47,24 @@ void Channel::release() {
 }
 
 void Channel::ask(const std::string& id, std::string line, Listener listener) {
-    Ask& ask = asks_[id];
-    ask.line = std::move(line);
-    ask.listener = std::move(listener);
-    ask.bytes_before = bytes_;
-    ask.lines_before = lines_;
+    Ask fresh;
+    fresh.line = std::move(line);
+    fresh.listener = std::move(listener);
+    add(id, std::move(fresh));
+}
+
+void Channel::ask_rules(const std::string& id, Listener listener) {
+    Ask fresh;
+    fresh.line = wire::serialise(wire::Hello{{wire::version}, std::string(software), {"rules"}, {}});
+    fresh.listener = std::move(listener);
+    fresh.for_rules = true;
+    add(id, std::move(fresh));
+}
+
+void Channel::add(const std::string& id, Ask fresh) {
+    fresh.bytes_before = bytes_;
+    fresh.lines_before = lines_;
+    asks_.insert_or_assign(id, std::move(fresh));
     if (state_ == State::open) {
         send_waiting();
     } else {
@@ -64,10 +77,11 @@ void Channel::forget(const std::string& id, bool in_vain) {
     if (found == asks_.end()) return;
     const bool answered = found->second.answered;
     const bool sent = found->second.sent;
+    const bool told_by_id = !found->second.for_rules;
     asks_.erase(found);
     if (!answered && in_vain) answers_ = false;
     if (!answered && sent && state_ == State::open) {
-        if (!full()) send(wire::serialise(wire::Withdraw{id}));
+        if (told_by_id && !full()) send(wire::serialise(wire::Withdraw{id}));
         if (state_ == State::open && full())
             give_up("it answers nothing: " + std::to_string(max_unread_lines) + " lines wait for it");
     }
@@ -359,7 +373,8 @@ void Channel::take(const std::variant<std::string, wire::Malformed>& line) {
 
 void Channel::take(const wire::Reply& reply) {
     const auto found = asks_.find(reply.id);
-    if (found == asks_.end() || !found->second.sent) return useless("an answer to a request that is not open");
+    if (found == asks_.end() || !found->second.sent || found->second.for_rules)
+        return useless("an answer to a request that is not open");
     if (found->second.answered) return useless("a second answer to one request");
     found->second.answered = true;
     found->second.consented = reply.answer == Answer::consent;
@@ -381,11 +396,28 @@ void Channel::take(const wire::Withdraw& withdraw) {
 
 void Channel::take(const wire::Hello& hello) {
     if (std::find(hello.versions.begin(), hello.versions.end(), wire::version) != hello.versions.end()) {
-        useless({});
+        if (!take_rules(hello)) useless({});
         return;
     }
     greet();
     useless("a hello that speaks no version spoken here");
+}
+
+/// A hello with rules answers all who have asked for them; one that nobody asked for is a line like another.
+bool Channel::take_rules(const wire::Hello& hello) {
+    if (hello.rules.empty()) return false;
+    bool asked = false;
+    for (auto& [id, ask] : asks_) {
+        if (!ask.for_rules || !ask.sent || ask.answered) continue;
+        asked = ask.answered = true;
+        read_lines_ = std::max(read_lines_, ask.number);
+        ask.listener(hello);
+    }
+    if (!asked) return false;
+    answers_ = true;
+    useless_bytes_ = useless_lines_ = 0;
+    send_waiting();
+    return true;
 }
 
 /// Counts a line that was no answer.

@@ -46,8 +46,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
     struct Left {
         std::string why;
     };  ///< the guest does not run here any more, says libvirt
-    /// What becomes of a request: one of Reply, Silent, Left; a Withdraw after a Reply that consented, once.
-    using Heard = std::variant<wire::Reply, wire::Withdraw, Silent, Left>;
+    /// What becomes of a request: one of Reply, Silent, Left; a Withdraw after a Reply that consented, once. Of a question
+    /// for the agent's rules: one of Hello, Silent, Left.
+    using Heard = std::variant<wire::Reply, wire::Withdraw, wire::Hello, Silent, Left>;
     using Listener = std::function<void(const Heard&)>;
 
     Channel(Services services, std::string guest) : services_(services), guest_(std::move(guest)) {}
@@ -62,6 +63,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
     /// Sends `line` as soon as the channel is open. `listener` must not call this channel.
     void ask(const std::string& id, std::string line, Listener listener);
+    /// Asks the agent for its rules, likewise. `id`: a name on this side alone.
+    void ask_rules(const std::string& id, Listener listener);
     /// Ends a request; tells the guest so when it has been asked and has not answered. `in_vain`: it had its time.
     void forget(const std::string& id, bool in_vain = false);
     /// What the guest did instead of answering this request, for a log: "it sent nothing".
@@ -79,6 +82,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     struct Ask {
         std::string line;
         Listener listener;
+        bool for_rules = false;
         bool answered = false;
         bool consented = false;  ///< and has not taken it back
         bool sent = false;
@@ -94,6 +98,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
         bool active = true;
     };
     [[nodiscard]] bool wanted() const { return users_ != 0 || !asks_.empty(); }
+    void add(const std::string& id, Ask fresh);
     void open();
     void opened(std::uint64_t attempt, const Outcome& outcome);
     void close();
@@ -111,6 +116,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     void take(const wire::Reply& reply);
     void take(const wire::Withdraw& withdraw);
     void take(const wire::Hello& hello);
+    bool take_rules(const wire::Hello& hello);
     void useless(std::string what);
     void greet();
     void send(const std::string& line);

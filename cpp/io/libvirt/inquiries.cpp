@@ -109,7 +109,10 @@ void Inquiries::obey(const lines::Order& order) {
         begin(identify->inquiry);
     } else if (const auto* request_order = std::get_if<lines::Request>(&order)) {
         const auto found = rounds_.find(request_order->round);
-        if (found != rounds_.end() && found->second->phase == Round::Phase::identified) request(*found->second);
+        if (found != rounds_.end() && found->second->phase == Round::Phase::identified) request(*found->second, false);
+    } else if (const auto* rules_order = std::get_if<lines::AskRules>(&order)) {
+        const auto found = rounds_.find(rules_order->round);
+        if (found != rounds_.end() && found->second->phase == Round::Phase::identified) request(*found->second, true);
     } else {
         end(std::get<lines::End>(order).round);
     }
@@ -174,7 +177,7 @@ void Inquiries::surveyed(Round& round, const std::string& failure) {
     tell(round, std::move(identified));
 }
 
-void Inquiries::request(Round& round) {
+void Inquiries::request(Round& round, bool for_rules) {
     round.phase = Round::Phase::requesting;
     round.owing = round.seats.size();
     if (round.owing == 0) return;
@@ -191,12 +194,16 @@ void Inquiries::request(Round& round) {
     for (std::uint32_t i = 0; i < round.seats.size() && round.phase == Round::Phase::requesting; ++i) {
         Round::Seat& seat = round.seats[i];
         seat.request = new_request_id();
+        auto listener = [this, r = &round, i](const Channel::Heard& what) { heard(*r, i, what); };
+        if (for_rules) {
+            seat.channel->ask_rules(seat.request, std::move(listener));
+            continue;
+        }
         log().info("round {} asks guest {} ({}) in request {}", round.inquiry.round, seat.voter.name, seat.voter.id,
                    seat.request);
         const auto told =
             disclose(round.inquiry.subject, seat.voter, key_, seat.request, static_cast<std::uint32_t>(limit.count()));
-        seat.channel->ask(seat.request, wire::serialise(told),
-                          [this, r = &round, i](const Channel::Heard& what) { heard(*r, i, what); });
+        seat.channel->ask(seat.request, wire::serialise(told), std::move(listener));
     }
 }
 
@@ -211,6 +218,8 @@ void Inquiries::heard(Round& round, std::uint32_t voter, const Channel::Heard& h
     --round.owing;
     if (const auto* reply = std::get_if<wire::Reply>(&heard)) {
         tell(round, VoterAnswered{voter, reply->answer, reply->because});
+    } else if (const auto* hello = std::get_if<wire::Hello>(&heard)) {
+        say_(lines::ToldRules{round.inquiry.round, voter, hello->rules});
     } else if (const auto* silent = std::get_if<Channel::Silent>(&heard)) {
         tell(round, VoterFellSilent{voter, silent->why});
     } else {

@@ -41,7 +41,8 @@ class Inquiries {
     void begin(const Inquiry& inquiry);
     void found(Round& round, const Guest& guest, const DomainHandle& domain);
     void surveyed(Round& round, const std::string& failure);
-    void request(Round& round);
+    /// Asks all voters: for consent, or for their agents' rules.
+    void request(Round& round, bool for_rules);
     void heard(Round& round, std::uint32_t voter, const Channel::Heard& heard);
     void probe(const std::shared_ptr<Round>& round);
     void expire(Round& round);

@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -84,6 +85,19 @@ std::optional<Pipe> make_pipe() {
 
 void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
+/// A name for what is no round of anybody's.
+std::string new_name() {
+    std::array<unsigned char, 16> bytes{};
+    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        throw std::system_error(errno, std::system_category(), "getrandom");
+    std::string name = "rules-";
+    for (const unsigned char byte : bytes) {
+        name += "0123456789abcdef"[byte >> 4U];
+        name += "0123456789abcdef"[byte & 15U];
+    }
+    return name;
+}
+
 bool is_code_known(const std::string& code) { return code == "libvirt" || code == "limit" || code == "internal"; }
 
 }  // namespace
@@ -101,7 +115,9 @@ class VotersWorker::Round {
     std::vector<Ballot> voters;
     std::size_t outstanding = 0;
     milliseconds voter_deadline{0};
-    std::optional<TimePoint> due;     ///< by when the worker must have said what it owes, or is stuck
+    std::optional<TimePoint> due;                ///< by when the worker must have said what it owes, or is stuck
+    std::map<std::uint32_t, std::string> rules;  ///< what voters told, of a question for them
+    bool for_rules = false;
     std::deque<InquiryEvent> events;  ///< bounded: the worker may say two things of a voter, one of a round
     bool failed = false;
     std::condition_variable changed;
@@ -118,6 +134,15 @@ class VotersWorker::Round {
 
     /// Takes what the worker says; an explanation when it may not say that.
     const char* take(InquiryEvent event);
+    const char* take(lines::ToldRules told) {
+        if (failed) return "it spoke of a round that it had failed";
+        if (!for_rules || owing(told.voter) == nullptr) return "it told rules of a voter that was not asked for them";
+        rules[told.voter] = std::move(told.rules);
+        changed.notify_all();
+        return nullptr;
+    }
+    /// All that was asked has been said, or never will be.
+    [[nodiscard]] bool settled() const { return failed || (phase == Phase::requesting && outstanding == 0); }
 
   private:
     Ballot* owing(std::uint32_t voter) {
@@ -134,7 +159,7 @@ class VotersWorker::Round {
         return nullptr;
     }
     const char* check(const VoterAnswered& event) {
-        Ballot* ballot = owing(event.voter);
+        Ballot* ballot = for_rules ? nullptr : owing(event.voter);
         if (ballot == nullptr) return "it told an answer of a voter that owes none";
         ballot->consented = event.answer == Answer::consent;
         return nullptr;
@@ -207,7 +232,8 @@ class VotersWorker::Desk : public std::enable_shared_from_this<Desk> {
     std::mutex mutex;
 
     std::shared_ptr<Round> open(const Inquiry& inquiry);
-    void request(Round& round);
+    void request(Round& round, bool for_rules = false);
+    std::map<std::string, std::string> rules(Round& round);
     void end(const std::shared_ptr<Round>& round);
     void close();
     pid_t pid() {
@@ -299,17 +325,41 @@ std::shared_ptr<VotersWorker::Round> VotersWorker::Desk::open(const Inquiry& inq
     return round;
 }
 
-void VotersWorker::Desk::request(Round& round) {
+void VotersWorker::Desk::request(Round& round, bool for_rules) {
     const std::lock_guard lock(mutex);
     if (!round.child || round.failed || round.phase != Round::Phase::identified) return;
     round.phase = Round::Phase::requesting;
     round.outstanding = round.voters.size();
-    if (!round.child->send(lines::Request{round.id})) {
+    round.for_rules = for_rules;
+    if (!round.child->send(for_rules ? lines::Order{lines::AskRules{round.id}}
+                                     : lines::Order{lines::Request{round.id}})) {
         round.fail("limit", "the worker has left too much unread");
         return;
     }
     if (round.outstanding != 0) round.due = now() + round.voter_deadline + worker_grace;
     round.child->nudge();
+}
+
+/// Sees a question for rules through. Waits without a time of its own: the supervising thread ends whatever is overdue.
+std::map<std::string, std::string> VotersWorker::Desk::rules(Round& round) {
+    std::unique_lock lock(mutex);
+    round.changed.wait(lock, [&] { return round.failed || round.phase != Round::Phase::identifying; });
+    std::vector<Voter> voters;
+    if (!round.failed) {
+        voters = std::move(std::get<VotersIdentified>(round.events.front()).voters);
+        round.events.clear();
+        lock.unlock();
+        request(round, true);
+        lock.lock();
+        round.changed.wait(lock, [&] { return round.settled(); });
+    }
+    if (round.failed) {
+        const auto& failure = std::get<InquiryFailed>(round.events.back());
+        throw InquiryError(failure.code, failure.why);
+    }
+    std::map<std::string, std::string> told;
+    for (auto& [voter, text] : round.rules) told.emplace(std::move(voters[voter].id), std::move(text));
+    return told;
 }
 
 /// The caller has gone. The round stays on the books until the worker says that it has ended it: that is how a worker
@@ -493,8 +543,11 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::obey(Child& child, co
         return std::nullopt;
     }
     if (!child.ready) return broken("it spoke before it was ready");
-    const std::string& id = std::holds_alternative<lines::Told>(report) ? std::get<lines::Told>(report).round
-                                                                        : std::get<lines::Ended>(report).round;
+    auto* told = std::get_if<lines::Told>(&report);
+    auto* told_rules = std::get_if<lines::ToldRules>(&report);
+    const std::string& id = told != nullptr         ? told->round
+                            : told_rules != nullptr ? told_rules->round
+                                                    : std::get<lines::Ended>(report).round;
     const auto found = child.rounds.find(id);
     if (found == child.rounds.end()) return broken("it spoke of a round that is not under way");
     Round& round = *found->second;
@@ -504,7 +557,8 @@ std::optional<VotersWorker::Desk::End> VotersWorker::Desk::obey(Child& child, co
         return std::nullopt;
     }
     if (round.phase == Round::Phase::ended) return std::nullopt;  // on its way when the round was ended
-    if (const char* wrong = round.take(std::move(std::get<lines::Told>(report).event))) return broken(wrong);
+    const char* wrong = told != nullptr ? round.take(std::move(told->event)) : round.take(std::move(*told_rules));
+    if (wrong != nullptr) return broken(wrong);
     return std::nullopt;
 }
 
@@ -587,6 +641,20 @@ std::shared_ptr<VotersWorker::Desk> VotersWorker::desk() const {
 std::unique_ptr<Voices> VotersWorker::open(const Inquiry& inquiry) {
     const auto here = desk();
     return std::make_unique<OpenVoices>(here, here->open(inquiry));
+}
+
+std::map<std::string, std::string> VotersWorker::policies(const std::vector<std::string>& uuids,
+                                                          milliseconds deadline) {
+    if (uuids.empty()) return {};
+    Inquiry inquiry;
+    inquiry.round = new_name();
+    inquiry.select.connected = false;
+    inquiry.select.listed = uuids;
+    inquiry.voter_deadline = deadline;
+    const auto here = desk();
+    auto round = here->open(inquiry);
+    const OpenVoices voices(here, round);  // ends it
+    return here->rules(*round);
 }
 
 pid_t VotersWorker::pid() const {

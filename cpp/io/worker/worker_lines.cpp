@@ -115,7 +115,8 @@ json to_json(const Inquiry& inquiry) {
               {"name", subject.mover_name},
               {"project", subject.mover_project},
               {"vcpus", subject.vcpus},
-              {"memory_mib", subject.memory_mib}}},
+              {"memory_mib", subject.memory_mib},
+              {"disclosed", subject.disclosed}}},
             {"source", subject.source},
             {"site", subject.site},
             {"voter_deadline_ms", inquiry.voter_deadline.count()}};
@@ -137,6 +138,7 @@ Inquiry inquiry_of(const json& object) {
     inquiry.subject.vcpus =
         static_cast<std::uint32_t>(number(mover, "vcpus", std::numeric_limits<std::uint32_t>::max()));
     inquiry.subject.memory_mib = number(mover, "memory_mib", std::numeric_limits<std::int64_t>::max());
+    inquiry.subject.disclosed = flag(mover, "disclosed");
     inquiry.subject.source = text(object, "source", max_name);
     inquiry.subject.site = text(object, "site", max_name);
     const auto limit = static_cast<std::uint64_t>(max_deadline.count());
@@ -224,6 +226,10 @@ Report report_of(const json& object) {
         return told(VoterAnswered{voter_of(object), word(object, "answer", answers), words(object, "because")});
     if (event == "silent") return told(VoterFellSilent{voter_of(object), words(object, "why")});
     if (event == "left") return told(VoterLeft{voter_of(object), words(object, "why")});
+    if (event == "rules") {
+        const std::uint32_t voter = voter_of(object);
+        return ToldRules{std::move(round), voter, text(object, "rules", max_rules)};
+    }
     if (event == "withdrawn") return told(VoterWithdrew{voter_of(object)});
     if (event == "failed") return told(InquiryFailed{text(object, "code", max_name), words(object, "why")});
     throw Fault("event is not a word known here");
@@ -260,6 +266,7 @@ Order order_of(const json& object) {
     if (op == "key") return key_of(object);
     if (op == "identify") return Identify{inquiry_of(object)};
     if (op == "request") return Request{round_of(object)};
+    if (op == "rules") return AskRules{round_of(object)};
     if (op == "end") return End{round_of(object)};
     throw Fault("op is not a word known here");
 }
@@ -275,6 +282,9 @@ std::string write(const Order& order) {
                                   [](const Request& o) -> json {
                                       return {{"op", "request"}, {"round", o.round}};
                                   },
+                                  [](const AskRules& o) -> json {
+                                      return {{"op", "rules"}, {"round", o.round}};
+                                  },
                                   [](const End& o) -> json {
                                       return {{"op", "end"}, {"round", o.round}};
                                   },
@@ -283,16 +293,20 @@ std::string write(const Order& order) {
 }
 
 std::string write(const Report& report) {
-    return as_line(std::visit(Overloaded{
-                                  [](const Ready& r) -> json {
-                                      return {{"event", "ready"}, {"version", r.version}, {"pid", r.pid}};
-                                  },
-                                  [](const Told& r) -> json { return to_json(r.round, r.event); },
-                                  [](const Ended& r) -> json {
-                                      return {{"event", "ended"}, {"round", r.round}};
-                                  },
-                              },
-                              report));
+    return as_line(
+        std::visit(Overloaded{
+                       [](const Ready& r) -> json {
+                           return {{"event", "ready"}, {"version", r.version}, {"pid", r.pid}};
+                       },
+                       [](const Told& r) -> json { return to_json(r.round, r.event); },
+                       [](const ToldRules& r) -> json {
+                           return {{"event", "rules"}, {"round", r.round}, {"voter", r.voter}, {"rules", r.rules}};
+                       },
+                       [](const Ended& r) -> json {
+                           return {{"event", "ended"}, {"round", r.round}};
+                       },
+                   },
+                   report));
 }
 
 std::variant<Order, Broken> read_order(std::string_view line) {

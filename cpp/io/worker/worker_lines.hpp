@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +24,7 @@ inline constexpr std::size_t max_voters = 4096;       ///< voters of a round, an
 inline constexpr std::size_t max_round = 64;          ///< bytes of a round's id
 inline constexpr std::size_t max_name = 255;          ///< bytes of a name or of a project
 inline constexpr std::size_t max_text = 4096;         ///< bytes of because, why, code
+inline constexpr std::size_t max_rules = 16 * 1024;   ///< bytes of one voter's rules
 inline constexpr milliseconds max_deadline{60000};
 
 /// How long identifying may take before it counts as libvirt's failure. Never under a second: a voter's deadline counts
@@ -41,10 +43,14 @@ struct Identify {
 struct Request {
     std::string round;
 };
+/// Instead of Request: not for consent are the voters asked, but for the rules of their agents.
+struct AskRules {
+    std::string round;
+};
 struct End {
     std::string round;
 };
-using Order = std::variant<Key, Identify, Request, End>;
+using Order = std::variant<Key, Identify, Request, AskRules, End>;
 
 // From the worker.
 struct Ready {
@@ -55,10 +61,15 @@ struct Told {
     std::string round;
     InquiryEvent event;
 };
+struct ToldRules {
+    std::string round;
+    std::uint32_t voter = 0;
+    std::string rules;  ///< a JSON list, as the voter's agent said it
+};
 struct Ended {
     std::string round;
 };  ///< to each End: nothing more will be told of the round
-using Report = std::variant<Ready, Told, Ended>;
+using Report = std::variant<Ready, Told, ToldRules, Ended>;
 
 /// Why a line is not one of these. One printable sentence.
 struct Broken {

@@ -479,7 +479,12 @@ TEST_CASE("memory and descriptors stay within their bounds after 1,000 rounds") 
     for (const bool applications : {false, true}) {
         CAPTURE(applications);
         Folder folder;
-        folder.write("policy.yaml", "answer: refuse\nbecause: backup runs\n");
+        std::string policy = "answer: refuse\nbecause: backup runs\nrules:\n";
+        for (int i = 0; i < 64; ++i) {
+            policy += "- {name: r" + std::to_string(i) + ", when: {guest.vcpus: '> " + std::to_string(64 + i) +
+                      "', any: [{time.hour: '< 25'}, {site.host: s== x}]}, answer: refuse, because: too big}\n";
+        }
+        folder.write("policy.yaml", policy);
         if (applications) {
             folder.write("conf.d/a.yaml", application("a", "echo fine; exit 0"));
             folder.write("conf.d/b.yaml", application("b", "exit 3"));
@@ -492,17 +497,97 @@ TEST_CASE("memory and descriptors stay within their bounds after 1,000 rounds") 
             terminal.send(serialise(request(i)));
             REQUIRE(terminal.reply().id == id_of(i));
             if (i == 10) { descriptors_before = descriptors(agent.pid()); }
-            if (i % 100 == 0) { agent.reload(); }
+            if (i % 100 == 0) {
+                agent.reload();
+                terminal.send(serialise(wire::Hello{{1}, "a-host/1", {"rules"}, ""}));
+                REQUIRE(terminal.hello().rules.size() > 5000);
+            }
         }
         const long anonymous = memory_kb(agent.pid(), "RssAnon");
         const long resident = memory_kb(agent.pid(), "VmRSS");
-        WARN("after 1,000 rounds" << (applications ? " of two applications" : "") << ": RssAnon " << anonymous
-                                  << " kB, VmRSS " << resident << " kB");
+        WARN("after 1,000 rounds, 64 rules" << (applications ? " of two applications" : "") << ": RssAnon " << anonymous
+                                            << " kB, VmRSS " << resident << " kB");
         CHECK(anonymous <= agent_test::max_anonymous_kb);
         CHECK(resident <= agent_test::max_resident_kb);
         CHECK(descriptors(agent.pid()) == descriptors_before);
         CHECK(agent_test::children(agent.pid()) == 0);
     }
+}
+
+TEST_CASE("rules answer before applications and the default answer, and ask leaves it to them") {
+    Folder folder;
+    folder.write("policy.yaml",
+                 "answer: abstain\nrules:\n"
+                 "- {name: big, when: {guest.vcpus: '>= 8'}, answer: refuse, because: too big}\n"
+                 "- {name: own, when: {guest.id: s== 4f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3a}, answer: consent}\n"
+                 "- {name: leaving, when: {me.kind: mover, site.host: s== " +
+                     std::string(56, 'b') + "}, answer: consent}\n");
+    folder.write("conf.d/small.yaml",
+                 "rules: [{name: small, when: {guest.memory_mib: '< 100', operation: live-migration, time.weekday: "
+                 "'<range-in> [ 1 7 ]', time.hour: '<range-in> [ 0 24 )'}, answer: abstain}]\n");
+    Host host(folder);
+    Agent agent(folder, host.path());
+    host.accept();
+    wire::Request asked = request(1);
+    asked.vcpus = 8;
+    host.send(serialise(asked));
+    wire::Reply reply = host.reply();
+    CHECK(reply.answer == Answer::refuse);
+    CHECK(reply.because == "too big");
+    asked = request(2);
+    asked.mover = "4f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3a";
+    host.send(serialise(asked));
+    reply = host.reply();
+    CHECK(reply.answer == Answer::consent);
+    CHECK(reply.because == "own");
+    asked = request(3);  // a pseudonym: whether it is the one that is meant is not known, so nobody consents by rule
+    host.send(serialise(asked));
+    CHECK(host.reply().because.empty());
+    asked.mover = "5f5c1b52-6c0f-4a7e-9a44-0d2d1f1c2b3a";
+    asked.id = id_of(4);
+    asked.memory_mib = 64;
+    host.send(serialise(asked));
+    CHECK(host.reply().because == "small");
+    asked.id = id_of(5);
+    asked.memory_mib = 0;  // not known
+    host.send(serialise(asked));
+    CHECK(host.reply().because.empty());
+    asked.id = id_of(6);
+    asked.role = VoterKind::mover;
+    host.send(serialise(asked));
+    CHECK(host.reply().because == "leaving");
+}
+
+TEST_CASE("a host that wants the rules is told them; what no hello can hold is left out and named") {
+    Folder folder;
+    const std::string rule = R"({"name":"big","when":{"guest.vcpus":">= 8"},"answer":"refuse","because":"zu groß"})";
+    folder.write("policy.yaml", "answer: consent\nrules: [" + rule + "]\n");
+    Host host(folder);
+    Agent agent(folder, host.path());
+    host.accept();
+    CHECK(host.hello().rules.empty());
+    const std::string wants = serialise(wire::Hello{{1}, "a-host/1", {"weather", "rules"}, ""});
+    host.send(serialise(wire::Hello{{1}, "a-host/1", {"weather"}, ""}) + wants);
+    CHECK(host.hello().rules == "[" + rule + "]");
+    CHECK(host.nothing_pending());
+    std::string many = "answer: consent\nrules:\n";
+    for (int i = 0; i < 200; ++i) {
+        many += "- {name: r" + std::to_string(i) + ", answer: ask, because: " + std::string(100, 'x') + "}\n";
+    }
+    folder.write("policy.yaml", many);
+    agent.signal(SIGHUP);
+    agent.await_log("the rules are not told to the host: longer than 16384 bytes");
+    agent.await_log("200 rules");
+    host.send(wants);
+    CHECK(host.hello().rules == "[]");
+    std::string deep = "{me.id: a}";
+    for (int i = 0; i < 8; ++i) { deep = "{any: [" + deep + "]}"; }
+    folder.write("policy.yaml", "answer: consent\nrules: [{name: deep, answer: ask, when: " + deep + "}]\n");
+    agent.signal(SIGHUP);
+    agent.await_log("the rules are not told to the host: nested deeper than 16 levels");
+    agent.await_log("1 rules");
+    host.send(wants);
+    CHECK(host.hello().rules == "[]");
 }
 
 TEST_CASE("SIGTERM ends the agent and what it has started") {
@@ -536,6 +621,9 @@ TEST_CASE("--help teaches, --version tells, --check judges, and wrong usage is n
     folder.write("policy.yaml", "answer: refuse\n");
     CHECK(run("--check " + files).status == 0);
     CHECK(run("--check " + files).output == "policy good: answer refuse\n");
+    folder.write("conf.d/a.yaml", "rules: [{name: a, answer: ask}]\n");
+    CHECK(run("--check " + files).output == "policy good: 1 rules come first\npolicy good: answer refuse\n");
+    folder.remove("conf.d/a.yaml");
     folder.write("conf.d/db.yaml", application("db", "exit 0", "0.5"));
     CHECK(run("--check " + files).output == "policy good: asks db: /bin/sh, at most 500 ms\n");
     folder.write("conf.d/db.yaml", "name: db\ncomand: [/bin/true]\n");

@@ -30,7 +30,7 @@ RoundReport refused_by_the_second(const std::string& because) {
 
 std::string table_of(const RoundReport& report) {
     std::ostringstream out;
-    consentctl::print_table(out, report, {"host2", "qemu:///system"});
+    consentctl::print_table(out, report, {"host2", "qemu:///system", {}});
     return out.str();
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("what we say of a guest stands without quotes") {
 
 TEST_CASE("the JSON has a guest's words as they were, and says whose they are") {
     std::ostringstream out;
-    consentctl::print_json(out, refused_by_the_second("a \"quote\""), {"host2", "qemu:///system"});
+    consentctl::print_json(out, refused_by_the_second("a \"quote\""), {"host2", "qemu:///system", {}});
     const auto json = nlohmann::json::parse(out.str());
     CHECK(json.at("verdict") == "refused");
     CHECK(json.at("decided_by") == "b");

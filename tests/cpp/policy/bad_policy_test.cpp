@@ -168,9 +168,9 @@ const std::vector<Row> rows{
     {Kind::host, "? [mode]\n: audit", 1, 3, "", "without a plain name", "NAME: VALUE"},
     {Kind::host, "? {mode: x}\n: audit", 1, 3, "", "without a plain name", "NAME: VALUE"},
     {Kind::host, ": audit", 1, 1, "", "without a plain name", "NAME: VALUE"},
-    {Kind::host, bracketed(8), 1, 16, "", "nested deeper than 8", "four"},
-    {Kind::host, bracketed(10000), 1, 16, "", "nested deeper than 8", "four"},
-    {Kind::host, "listed: [" + std::string(20000, ',') + "]", 1, 8199, "", "more than 8192 values", "small"},
+    {Kind::host, bracketed(32), 1, 40, "", "nested deeper than 32", "fewer"},
+    {Kind::host, bracketed(10000), 1, 40, "", "nested deeper than 32", "fewer"},
+    {Kind::host, "listed: [" + std::string(20000, ',') + "]", 1, 16391, "", "more than 16384 values", "small"},
     // what YAML's reader says, with our remedy
     {Kind::host, "mode: audit\n  on_error: refuse", 2, 11, "", "not YAML", "quotes"},
     {Kind::host, "accept_incoming:\n  answer: refuse\n because: x", 3, 2, "", "not YAML", "indent"},

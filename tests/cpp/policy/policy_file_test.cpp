@@ -52,6 +52,21 @@ std::string problem_of(const fs::path& file) {
     return "taken";
 }
 
+/// What is wrong with a host's file and its includes, without the folder.
+std::string host_error(const Folder& folder, const fs::path& file) {
+    try {
+        (void)load_host_policy(file);
+    } catch (const PolicyError& error) {
+        std::string what = error.what();
+        const std::string prefix = (folder / "").string();
+        for (std::size_t at = what.find(prefix); at != std::string::npos; at = what.find(prefix)) {
+            what.erase(at, prefix.size());
+        }
+        return what;
+    }
+    return "taken";
+}
+
 std::string agent_error(const fs::path& file, const fs::path& drop_in) {
     try {
         (void)load_agent_policy(file, drop_in);
@@ -155,4 +170,109 @@ TEST_CASE("one bad drop-in refuses the whole, and is the one that is named") {
         folder.write("conf.d/many-" + std::to_string(i) + ".yaml", application("m" + std::to_string(i)));
     }
     CHECK(agent_error(file, folder / "conf.d").find("more than 32") != std::string::npos);
+}
+
+TEST_CASE("a host's rules come first, then those of the files that it includes, in order") {
+    const Folder folder;
+    const fs::path file = folder.write(
+        "host.yaml",
+        "include: [rules/a.yaml, rules/b.yaml]\nrules: [{name: own, answer: ask}]\nfacts: {site.zone: z}\nveto: [p]\n");
+    folder.write("rules/a.yaml", "rules: [{name: a, answer: ask}]\ninclude: [deep/c.yaml]\nveto: [q]\n");
+    folder.write("rules/b.yaml", "rules: [{name: b, answer: ask}]\nfacts: {site.traits: [HW_A]}\n");
+    folder.write("rules/deep/c.yaml", "rules: [{name: c, answer: ask}]\n");
+    const HostPolicy host = load_host_policy(file);
+    REQUIRE(host.rules);
+    std::string names;
+    for (std::size_t i = 0; i < host.rules->size(); ++i) { names += std::string(host.rules->name(i)) + ' '; }
+    CHECK(names == "own a c b ");
+    CHECK(host.facts.size() == 2);
+    CHECK(host.veto == std::vector<std::string>{"p", "q"});
+    CHECK(host.files ==
+          std::vector<fs::path>{file, folder / "rules/a.yaml", folder / "rules/deep/c.yaml", folder / "rules/b.yaml"});
+    CHECK(load_host_policy(folder / "none.yaml").files.empty());
+}
+
+TEST_CASE("a fault in an included file names that file; one that cannot be read is named where it is included") {
+    const Folder folder;
+    const auto with = [&](const std::string& text) {
+        return host_error(folder, folder.write("host.yaml", "mode: audit\ninclude:\n  - " + text + "\n"));
+    };
+    folder.write("good.yaml", "rules: [{name: good, answer: ask}]");
+    CHECK(with("good.yaml") == "taken");
+    folder.write("bad.yaml", "rules:\n- {name: a, answer: yes}\n");
+    CHECK(with("bad.yaml").find("bad.yaml:2:21: rules[0].answer: \"yes\" is no word for it; ") == 0);
+    folder.write("own.yaml", "rules: []\nmode: audit\n");
+    CHECK(with("own.yaml") ==
+          "own.yaml:2:1: mode: stands in an included file; move it to the host's own file; an included "
+          "one holds one of rules, include, facts, veto");
+    CHECK(with("none.yaml") ==
+          "host.yaml:3:5: include[0]: \"none.yaml\": no such file; write it, or correct the path, which is relative to "
+          "this "
+          "file");
+    fs::create_directory(folder / "folder.yaml");
+    CHECK(with("folder.yaml") == "host.yaml:3:5: include[0]: \"folder.yaml\": is a directory; name a plain file");
+    REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+    CHECK(with("fifo") == "host.yaml:3:5: include[0]: \"fifo\": is a FIFO; name a plain file");
+    CHECK(with("/dev/zero") == "host.yaml:3:5: include[0]: \"/dev/zero\": is a device; name a plain file");
+    fs::create_symlink(folder / "loop", folder / "loop");
+    CHECK(with("loop").find("host.yaml:3:5: include[0]: \"loop\": cannot be read") == 0);
+    fs::resize_file(folder.write("sparse.yaml", ""), std::uintmax_t{1} << 40U);
+    CHECK(with("sparse.yaml").find("host.yaml:3:5: include[0]: \"sparse.yaml\": larger than 65536 bytes") == 0);
+    folder.write("again.yaml", "rules: [{name: good, answer: refuse}]");
+    CHECK(with("good.yaml\n  - again.yaml") ==
+          "again.yaml:1:16: rules[0].name: the name good is given twice, first in line 1 of good.yaml; give each rule "
+          "its "
+          "own name");
+    CHECK(with("good.yaml\n  - ./good.yaml").find("host.yaml:4:5: include[1]: \"./good.yaml\" is included twice") == 0);
+    folder.write("facts.yaml", "facts: {site.zone: a}");
+    folder.write("facts2.yaml", "facts: {site.zone: b}");
+    CHECK(with("facts.yaml\n  - facts2.yaml").find("facts2.yaml:1:20: facts.site.zone: is stated in two files") == 0);
+}
+
+TEST_CASE("files that include each other in a circle, too deep or too many are refused") {
+    const Folder folder;
+    const fs::path file = folder.write("host.yaml", "include: [a.yaml]\n");
+    folder.write("a.yaml", "include: [b.yaml]");
+    folder.write("b.yaml", "include: [a.yaml]");
+    CHECK(host_error(folder, file).find("b.yaml:1:11: include[0]: \"a.yaml\" includes itself, or this file; remove") ==
+          0);
+    folder.write("b.yaml", "include: [host.yaml]");
+    CHECK(host_error(folder, file).find("b.yaml:1:11: include[0]: \"host.yaml\" includes itself") == 0);
+    fs::create_symlink("a.yaml", folder / "link.yaml");
+    folder.write("b.yaml", "include: [link.yaml]");
+    CHECK(host_error(folder, file).find("b.yaml:1:11: include[0]: \"link.yaml\" includes itself") == 0);
+    folder.write("b.yaml", "include: [c.yaml]");
+    folder.write("c.yaml", "include: [d.yaml]");
+    folder.write("d.yaml", "");
+    CHECK(host_error(folder, file) == "taken");
+    folder.write("d.yaml", "include: [e.yaml]");
+    CHECK(host_error(folder, file).find("d.yaml:1:11: include[0]: files include each other deeper than 4") == 0);
+    std::string list = "include: [";
+    for (int i = 0; i < 16; ++i) {
+        folder.write("m" + std::to_string(i), "");
+        list += "m" + std::to_string(i) + ", ";
+    }
+    folder.write("m15", "include: [more]");
+    folder.write("more", "");
+    CHECK(host_error(folder, folder.write("host.yaml", list + "]")).find("m15:1:11: include[0]: more than 16") == 0);
+    CHECK(host_error(folder, folder.write("host.yaml", list + "more]")).find("include: holds 17 items") !=
+          std::string::npos);
+}
+
+TEST_CASE("a drop-in of a guest holds an application, rules, or both") {
+    const Folder folder;
+    const fs::path file = folder.write("policy.yaml", "answer: refuse\nrules: [{name: own, answer: ask}]\n");
+    folder.write("conf.d/a.yaml", "rules: [{name: a, answer: consent}]\n");
+    folder.write("conf.d/b.yaml", application("b") + "rules: [{name: b, answer: refuse}]\n");
+    const AgentPolicy agent = load_agent_policy(file, folder / "conf.d");
+    REQUIRE(agent.rules.size() == 3);
+    CHECK(agent.rules[1].name == "a");
+    CHECK(agent.rules[2].name == "b");
+    CHECK(agent.applications.size() == 1);
+    folder.write("conf.d/c.yaml", "rules: [{name: a, answer: consent}]\n");
+    CHECK(
+        agent_error(file, folder / "conf.d").find("c.yaml:1:16: rules[0].name: the name a is given twice, first in") !=
+        std::string::npos);
+    folder.write("conf.d/c.yaml", "timeout_s: 1\nrules: []\n");
+    CHECK(agent_error(file, folder / "conf.d").find("has no name") != std::string::npos);
 }

@@ -80,6 +80,11 @@ TEST_CASE("an unknown project is another project") {
     CHECK(disclose(unknown, voter(""), key_of(0), id, 1).mover == pseudonym(key_of(0), voter_id, mover_id));
     CHECK(disclose(subject(), voter(""), key_of(0), id, 1).mover != mover_id);
     CHECK(disclose(unknown, voter("9a3f"), key_of(0), id, 1).mover != mover_id);
+    Subject disclosed = subject();
+    disclosed.disclosed = true;
+    const wire::Request told = disclose(disclosed, voter("other"), key_of(0), id, 1);
+    CHECK(told.mover == mover_id);
+    CHECK(told.source == disclose(subject(), voter("other"), key_of(0), id, 1).source);
 }
 
 TEST_CASE("guests without a project cannot tell by a host's name that they share it") {

@@ -81,8 +81,12 @@ TEST_CASE("every message is read as it was written") {
     }
     CHECK(as<wire::Reply>(wire::parse(chomp(serialise(wire::Reply{id, Answer::consent, ""})))).because.empty());
     CHECK(as<wire::Withdraw>(wire::parse(chomp(serialise(wire::Withdraw{id})))) == wire::Withdraw{id});
-    const wire::Hello hello{{1, 2, 2147483647}, "an-agent/2"};
-    CHECK(as<wire::Hello>(wire::parse(chomp(serialise(hello)))) == hello);
+    for (const wire::Hello& hello :
+         {wire::Hello{{1, 2, 2147483647}, "an-agent/2", {}, ""}, wire::Hello{{1}, "", {"rules", "x-9"}, ""},
+          wire::Hello{{1}, "", {}, "[]"},
+          wire::Hello{{1}, "", {}, R"([{"a":{"b":[1,-2,3.5,true,null,"ä\"\\"],"c":{}},"d":[[],{}]},"e"])"}}) {
+        CHECK(as<wire::Hello>(wire::parse(chomp(serialise(hello)))) == hello);
+    }
 }
 
 TEST_CASE("any reply survives the channel, cleaned") {
@@ -104,7 +108,7 @@ TEST_CASE("whatever is given to serialise, one line comes out") {
     hostile.mover = std::string(100000, '"');
     hostile.source = hostile.site = std::string(100000, '\0');
     for (const std::string& line :
-         {serialise(hostile), serialise(wire::Withdraw{hostile.id}), serialise(wire::Hello{{1}, hostile.id}),
+         {serialise(hostile), serialise(wire::Withdraw{hostile.id}), serialise(wire::Hello{{1}, hostile.id, {}, ""}),
           serialise(wire::Reply{hostile.id, Answer::consent, hostile.mover})}) {
         CHECK(line.size() <= wire::max_line + 1);
         CHECK(line.find('\n') == line.size() - 1);
@@ -120,7 +124,7 @@ TEST_CASE("random bytes are no message and no crash") {
 TEST_CASE("a message cut short is no message") {
     for (const std::string& line :
          {chomp(serialise(example())), chomp(serialise(wire::Reply{id, Answer::consent, "because"})),
-          chomp(serialise(wire::Withdraw{id})), chomp(serialise(wire::Hello{{1}, "x"}))}) {
+          chomp(serialise(wire::Withdraw{id})), chomp(serialise(wire::Hello{{1}, "x", {}, ""}))}) {
         for (std::size_t length = 0; length < line.size(); ++length) {
             CHECK(fault_of(line.substr(0, length)).fault == Fault::not_json);
         }
@@ -147,7 +151,7 @@ TEST_CASE("blanks between the tokens mean nothing") {
 TEST_CASE("each rule that a line breaks is named") {
     const std::string request = chomp(serialise(example()));
     const std::string reply = chomp(serialise(wire::Reply{id, Answer::consent, "why"}));
-    const std::string hello = chomp(serialise(wire::Hello{{1}, "x"}));
+    const std::string hello = chomp(serialise(wire::Hello{{1}, "x", {}, ""}));
     struct Row {
         std::string line;
         Fault fault;
@@ -249,6 +253,23 @@ TEST_CASE("each rule that a line breaks is named") {
         {replaced(hello, "[1]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"), Fault::bad_field, "more than 16"},
         {replaced(hello, ",\"versions\":[1]", ""), Fault::missing_field, "versions"},
         {replaced(hello, "\"x\"", "7"), Fault::bad_field, "software"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":\"rules\""), Fault::bad_field, "wants"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":[1]"), Fault::bad_field, "wants"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":[[\"rules\"]]"), Fault::bad_field, "wants"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":[\"Rules\"]"), Fault::bad_field, "no word"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":[\"\"]"), Fault::bad_field, "no word"},
+        {replaced(hello, "\"x\"", "\"x\",\"wants\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"]"),
+         Fault::bad_field, "more than 8"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":{}"), Fault::bad_field, "rules is not an array"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":\"[]\""), Fault::bad_field, "rules is not an array"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":[],\"rules\":[]"), Fault::bad_field, "given twice"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":[{\"a\":1,\"a\":2}]"), Fault::bad_field, "given twice"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":[\"" + std::string(wire::max_rules, 'x') + "\"]"), Fault::bad_field,
+         "longer than 16384 bytes"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":" + std::string(15, '[') + std::string(15, ']') + "}"),
+         Fault::not_json, "not JSON"},
+        {replaced(hello, "\"x\"", "\"x\",\"rules\":" + std::string(16, '[') + std::string(16, ']')), Fault::too_deep,
+         "deeper"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.line);
@@ -305,4 +326,17 @@ TEST_CASE("a reason is cleaned as it is read") {
     const std::string long_line = R"({"v":1,"type":"answer","id":")" + id + R"(","answer":"refuse","because":")" +
                                   std::string(60000, 'x') + "\"}";
     CHECK(as<wire::Reply>(wire::parse(long_line)).because == std::string(197, 'x') + "...");
+}
+
+TEST_CASE("rules that no hello can hold are left out, and what is told is bounded") {
+    wire::Hello hello{{1}, "x", {}, "[\"" + std::string(wire::max_rules - 4, 'x') + "\"]"};
+    CHECK(as<wire::Hello>(wire::parse(chomp(serialise(hello)))) == hello);
+    for (const std::string& rules : {hello.rules + " ", std::string("[}"), std::string("[\"\xff\"]")}) {
+        hello.rules = rules;
+        CHECK(as<wire::Hello>(wire::parse(chomp(serialise(hello)))).rules.empty());
+    }
+    // Written anew, without blanks; of a field of that name elsewhere nothing is kept.
+    CHECK(as<wire::Hello>(wire::parse(R"({"v":1,"type":"hello","versions":[1],"rules":[ { "a" : [ 1 , 2 ] } , {} ]})"))
+              .rules == R"([{"a":[1,2]},{}])");
+    CHECK(as<wire::Hello>(wire::parse(R"({"v":1,"type":"hello","versions":[1],"x":{"rules":[1]}})")).rules.empty());
 }

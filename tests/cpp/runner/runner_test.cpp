@@ -105,6 +105,52 @@ TEST_CASE("the request says what silence counts as, not the adapter") {
     CHECK(report.voters[0].voter.silence == Silence::abstain);
 }
 
+TEST_CASE("a guest that is not entitled is asked, and what it says is recorded and decides nothing") {
+    // guest-10000 refuses, guest-10001 falls silent, guest-10002 consents.
+    const std::vector<Line> script = {{ms(1), guests(3)},
+                                      {ms(2), VoterAnswered{0, Answer::refuse, "backup"}},
+                                      {ms(3), VoterAnswered{2, Answer::consent, ""}},
+                                      {ms(5000), VoterFellSilent{1, "no answer"}}};
+    const auto run = [&](std::optional<std::vector<std::string>> entitled) {
+        Bench b(script);
+        b.request.entitled = std::move(entitled);
+        return b.run();
+    };
+    const RoundReport advice = run(std::vector<std::string>{"guest-10002", "not there"});
+    CHECK(advice.verdict == State::consented);
+    CHECK(advice.voters[0].vote == Vote::refused);
+    CHECK(advice.voters[0].because == "backup");
+    CHECK_FALSE(advice.voters[0].voter.binding);
+    CHECK_FALSE(advice.voters[1].voter.binding);
+    CHECK(advice.voters[2].voter.binding);
+    CHECK(run(std::vector<std::string>{}).verdict == State::consented);
+    CHECK(run(std::vector<std::string>{"guest-10001"}).verdict == State::expired);
+    const RoundReport refused = run(std::vector<std::string>{"guest-10000"});
+    CHECK(refused.verdict == State::refused);
+    CHECK(refused.decided_by == 0);
+    CHECK(run(std::nullopt).verdict == State::refused);
+    // Who does not bind by the adapter's word does not by ours.
+    VotersIdentified advisory = guests(1);
+    advisory.voters[0].binding = false;
+    Bench b({{ms(1), advisory}, {ms(2), VoterAnswered{0, Answer::refuse, ""}}});
+    b.request.entitled = {"guest-10000"};
+    CHECK(b.run().verdict == State::consented);
+}
+
+TEST_CASE("as many spoken votes as a host has voters, and who spoke is nobody's to bind anew") {
+    Bench b({{ms(1), guests(0)}});
+    for (std::size_t i = 0; i < max_spoken; ++i) {
+        b.request.spoken.push_back(hypervisor("h" + std::to_string(i), Answer::consent));
+    }
+    b.request.entitled = std::vector<std::string>{};
+    const RoundReport report = b.run();
+    CHECK(report.verdict == State::consented);
+    CHECK(report.voters.size() == max_spoken);
+    CHECK(report.voters[0].voter.binding);
+    b.request.spoken.back() = hypervisor("last", Answer::refuse);
+    CHECK(b.run().verdict == State::refused);
+}
+
 TEST_CASE("a voter that left has no stake; one that takes its consent back refuses") {
     Bench left({{ms(1), guests(1)}, {ms(10), VoterLeft{0, "shut down"}}});
     const RoundReport gone = left.run();
@@ -603,6 +649,8 @@ TEST_CASE("a request out of range is refused before anyone is asked") {
     SECTION("too many listed") { r.inquiry.select.listed.resize(max_selected + 1); }
     SECTION("excluded id too long") { r.inquiry.select.exclude = {std::string(256, 'a')}; }
     SECTION("too many spoken") { r.spoken.resize(max_spoken + 1); }
+    SECTION("too many entitled") { r.entitled.emplace(max_selected + 1); }
+    SECTION("an entitled id that is too long") { r.entitled = {std::string(max_name + 1, 'x')}; }
     SECTION("spoken answer") { r.spoken = {hypervisor("h", static_cast<Answer>(5))}; }
     SECTION("spoken name too long") { r.spoken = {hypervisor(std::string(256, 'a'), Answer::consent)}; }
     CHECK_THROWS_AS(b.run(), std::invalid_argument);

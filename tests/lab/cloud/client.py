@@ -7,7 +7,7 @@ waits for the checks; here 2.34 or later is wanted, as the ``openstack`` command
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,27 @@ class Client:
             )
         return flavor
 
+    def aggregate(self, name: str, hosts: Iterable[str], metadata: Mapping[str, str]) -> int:
+        """A new aggregate of these hosts."""
+        made = int(
+            self.compute("POST", "/os-aggregates", json={"aggregate": {"name": name}})["aggregate"][
+                "id"
+            ]
+        )
+        for host in hosts:
+            self._aggregate_act(made, {"add_host": {"host": host}})
+        self._aggregate_act(made, {"set_metadata": {"metadata": dict(metadata)}})
+        return made
+
+    def remove_aggregate(self, aggregate: int, hosts: Iterable[str]) -> None:
+        """Takes these hosts, which must be all of its, out of an aggregate and removes it."""
+        for host in hosts:
+            self._aggregate_act(aggregate, {"remove_host": {"host": host}})
+        self.compute("DELETE", f"/os-aggregates/{aggregate}")
+
+    def _aggregate_act(self, aggregate: int, action: Mapping[str, Any]) -> None:
+        self.compute("POST", f"/os-aggregates/{aggregate}/action", json=dict(action))
+
     # -- servers ------------------------------------------------------------------------------------------------
 
     def boot(self, name: str, host: str, image: str, flavor: str) -> str:
@@ -175,6 +196,14 @@ class Client:
             "POST", f"/servers/{uuid}/action", version, json={action: body}
         )
         return str(answer.headers["x-openstack-request-id"])
+
+    def say(self, uuid: str, metadata: Mapping[str, str]) -> None:
+        """Adds to a server's metadata, as its owner may."""
+        self.compute("POST", f"/servers/{uuid}/metadata", json={"metadata": dict(metadata)})
+
+    def unsay(self, uuid: str, key: str) -> None:
+        """Takes a key out of a server's metadata."""
+        self.compute("DELETE", f"/servers/{uuid}/metadata/{key}")
 
     def hard_reboot(self, uuid: str) -> dict[str, Any]:
         self.act(uuid, "reboot", {"type": "HARD"})

@@ -15,7 +15,7 @@ import signal
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -62,13 +62,18 @@ class Control:
     """The control plane of one cloud.
 
     :param extra_filters: enabled scheduler filters besides Nova's own, class name -> dotted path.
+    :param weighers: weighers besides Nova's own, dotted paths.
     """
 
     def __init__(
-        self, place: Layout, tell: Telling, extra_filters: Mapping[str, str] | None = None
+        self,
+        place: Layout,
+        tell: Telling,
+        extra_filters: Mapping[str, str] | None = None,
+        weighers: Sequence[str] = (),
     ) -> None:
         self.place, self.tell = place, tell
-        self._extra_filters = dict(extra_filters or {})
+        self._extra_filters, self._weighers = dict(extra_filters or {}), list(weighers)
         folder = place.host("control")
         self.machine = Machine(
             layout.CONTROL,
@@ -111,8 +116,16 @@ class Control:
     def restart_scheduler(self) -> None:
         """Takes changed filters into use."""
         self._write_settings()
-        self.machine.process("nova-scheduler").end()
+        self.scheduler.end()
         self._start_nova("nova-scheduler")
+
+    @property
+    def scheduler(self) -> Process:
+        return self.machine.process("nova-scheduler")
+
+    @property
+    def scheduler_log(self) -> Path:
+        return self.place.logs / "nova-scheduler.log"
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -135,7 +148,10 @@ class Control:
             "glance/glance-api.conf": settings.glance(place),
             "neutron/neutron.conf": settings.neutron(place),
             "nova/nova.conf": settings.nova_control(
-                place, [*FILTERS, *self._extra_filters], list(self._extra_filters.values())
+                place,
+                [*FILTERS, *self._extra_filters],
+                list(self._extra_filters.values()),
+                self._weighers,
             ),
             "rabbitmq.conf": settings.rabbitmq(),
         }

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -41,6 +41,7 @@ class Cloud:
     :param driver: ``compute_driver`` of the hosts.
     :param consent: options of ``[consent]`` in each host's nova.conf; none leaves the section out.
     :param filters: scheduler filters besides Nova's own, class name -> dotted path.
+    :param weighers: scheduler weighers besides Nova's own, dotted paths.
     :param hosts: how many; 9 at most.
 
     One at a time on a machine: a lock file says so. Not for use by several threads at once.
@@ -53,10 +54,11 @@ class Cloud:
         driver: str = STOCK_DRIVER,
         consent: Mapping[str, object] | None = None,
         filters: Mapping[str, str] | None = None,
+        weighers: Sequence[str] = (),
         hosts: int = 3,
     ) -> None:
         self.place, self.tell = place or Layout(), tell or Telling()
-        self.control = Control(self.place, self.tell, filters)
+        self.control = Control(self.place, self.tell, filters, weighers)
         self.hosts = {f"host{n}": ComputeHost(self.place, n, driver) for n in range(1, hosts + 1)}
         for host in self.hosts.values():
             if consent:
@@ -157,7 +159,7 @@ class Cloud:
 
 
 def with_plugin(tell: Telling | None = None, hosts: int = 3, **options: object) -> Cloud:
-    """A cloud whose hosts run the consent driver and whose scheduler runs the filter, in enforce.
+    """A cloud whose hosts run the consent driver and whose scheduler runs filter and weigher, in enforce.
 
     :param options: more of ``[consent]``.
     """
@@ -167,6 +169,7 @@ def with_plugin(tell: Telling | None = None, hosts: int = 3, **options: object) 
         driver=CONSENT_DRIVER,
         consent={"mode": "enforce", **options},
         filters={"ConsentFilter": "nova_consent.filters.ConsentFilter"},
+        weighers=["nova_consent.weighers.ConsentWeigher"],
     )
 
 

@@ -127,10 +127,13 @@ def nova_common(place: Layout) -> Sections:
     }
 
 
-def nova_control(place: Layout, filters: list[str], available: list[str]) -> str:
+def nova_control(
+    place: Layout, filters: list[str], available: list[str], weighers: list[str]
+) -> str:
     """nova.conf of API, scheduler and conductor.
 
     :param filters: ``enabled_filters``; :param available: ``available_filters`` besides Nova's own.
+    :param weighers: ``weight_classes`` besides Nova's own.
     """
     sections = nova_common(place)
     state = place.run / "nova"
@@ -147,6 +150,7 @@ def nova_control(place: Layout, filters: list[str], available: list[str]) -> str
         "filter_scheduler": {
             "available_filters": ["nova.scheduler.filters.all_filters", *available],
             "enabled_filters": ",".join(filters),
+            "weight_classes": ",".join(["nova.scheduler.weights.all_weighers", *weighers]),
             # Hosts are told apart by their memory alone: a host that published its load while a guest
             # was still being started there would count as busy until its next periodic.
             "io_ops_weight_multiplier": 0.0,
@@ -154,6 +158,9 @@ def nova_control(place: Layout, filters: list[str], available: list[str]) -> str
         "wsgi": {"api_paste_config": place.etc / "nova" / "api-paste.ini"},
         "oslo_concurrency": {"lock_path": state / "lock"},
     }
+    if weighers:
+        # For the same reason ConsentWeigher, which remembers refusals, counts only in aggregates that say so.
+        sections["consent"] = {"weight_multiplier": 0.0}
     return ini(sections)
 
 

@@ -13,6 +13,8 @@ from functional.base import BECAUSE, ConsentTestBase, neighbours, refusing
 
 POINTS = (
     "nova_consent.settings.HostSettings.current",
+    "nova_consent.facts.guests_of",
+    "nova_consent.gate.within",
     "nova_consent.gate.RoundRequest",
     "nova_consent.gate.offload",
     "nova_consent.gate.decide",
@@ -25,7 +27,6 @@ NOTED = (
     "nova_consent.facts.searched_s",
     "nova_consent.facts.checking_host",
     "nova_consent.facts.host_asks",
-    "nova_consent.gate.within",
 )
 ERRORS = (
     MemoryError("no memory left"),

@@ -39,6 +39,7 @@ class GateTestCase(test.NoDBTestCase):
         self.instance = fake_instance.fake_instance_obj(
             self.context, host="host1", project_id="p", flavor=flavor
         )
+        self.instance.metadata, self.instance.system_metadata = {}, {}
         self.migration = objects.Migration(
             uuid=MIGRATION,
             created_at=datetime.datetime.now(datetime.UTC),
@@ -58,6 +59,7 @@ class GateTestCase(test.NoDBTestCase):
             (objects.InstanceActionEventList, "get_by_action", [check]),
             (objects.ComputeNodeList, "get_all_by_host", [node]),
             (objects.InstanceList, "get_by_host", [self.instance]),
+            (objects.Instance, "get_by_uuid", self.instance),
         ):
             patch = mock.patch.object(target, method, return_value=value)
             setattr(self, method, patch.start())
@@ -83,4 +85,21 @@ class GateTestCase(test.NoDBTestCase):
             conf.set_override(name, value, "consent")
         read = read_options(conf)
         guests = guests or MemoryVoters([Voter(NEIGHBOUR, "n"), Voter(self.instance.uuid, "m")])
-        return Gate(host, read, HostSettings(read), guests)
+        return Gate(host, read, HostSettings(read, host=host), guests)
+
+    def neighbour(self, uuid: str = NEIGHBOUR, **said: dict[str, str]) -> objects.Instance:
+        """A guest of host2 with what was `said` for it: extra_specs, system_metadata, metadata."""
+        flavor = objects.Flavor(
+            id=2,
+            flavorid="2",
+            name="m1.small",
+            vcpus=1,
+            memory_mb=64,
+            extra_specs=said.get("extra_specs", {}),
+        )
+        instance = fake_instance.fake_instance_obj(
+            self.context, uuid=uuid, host="host2", project_id="q", flavor=flavor
+        )
+        instance.metadata = said.get("metadata", {})
+        instance.system_metadata = said.get("system_metadata", {})
+        return instance

@@ -17,11 +17,13 @@ class RecordTest(testtools.TestCase):
             for n, vote in enumerate([Vote.CONSENTED, Vote.CONSENTED, Vote.REFUSED, Vote.SILENT])
         )
         report = RoundReport("r-1", State.REFUSED, 2, "no", "", voters, 12, 0)
-        line = round_line(OCCASION, "enforce", "guest g2", "g2 refused", report)
+        line = round_line(
+            OCCASION, "enforce", "guest g2", "g2 refused", report, standing=1, advisory=2
+        )
         self.assertEqual(
             "consent round=r-1 migration=mig-1 request_id=req-1 instance=vm-1 source=host1 "
-            'site=host2 gate=source mode=enforce verdict=refused decided_by="guest g2" asked=4 '
-            "consented=2 refused=1 abstained=0 silent=1 left=0 elapsed_ms=12 "
+            'site=host2 gate=source mode=enforce verdict=refused decided_by="guest g2" asked=3 '
+            "consented=2 refused=1 abstained=0 silent=1 left=0 standing=1 advisory=2 elapsed_ms=12 "
             'unasked="" reason="g2 refused"',
             line,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -81,12 +82,48 @@ class SettingsTest(testtools.TestCase):
         self.assertEqual(1, len(logs.records))
         self.assertIn(f"{self.file}:2:", logs.output[0])
         self.assertEqual(Stance(Mode.ENFORCE, OnError.REFUSE), self.settings.stance)
-        self.assertEqual(2, self.load.call_count)
 
     def test_a_bad_file_at_the_start_leaves_nova_conf_s_mode(self) -> None:
         self.replace("mode: everything\n")
         self.assertRaises(PolicyError, self.settings.current)
         self.assertEqual(Stance(Mode.AUDIT, OnError.REFUSE), self.settings.stance)
+
+    def test_each_reading_has_its_version(self) -> None:
+        before = self.settings.current().version
+        self.assertEqual(before, self.settings.current().version)
+        self.replace("mode: audit\n")
+        self.assertNotEqual(before, self.settings.current().version)
+
+    def test_a_file_that_it_includes_is_read_when_it_changes(self) -> None:
+        other = self.file.with_name("more.yaml")
+        other.write_text("rules: [{name: a, answer: consent}]\n")
+        self.replace("include: [more.yaml]\n")
+        self.assertEqual(1, len(self.settings.current().rules))
+        self.settings.current()
+        self.assertEqual(1, self.load.call_count)
+        other.write_text("rules: [{name: a, answer: consent}, {name: b, answer: refuse}]\n")
+        self.assertEqual(2, len(self.settings.current().rules))
+        other.unlink()
+        self.assertRaises(PolicyError, self.settings.current)
+        other.write_text("")
+        self.settings.current()
+
+    def test_modes_by_pattern_stand_below_the_file(self) -> None:
+        options = dataclasses.replace(self.options, modes=(("host*", Mode.ENFORCE),))
+        for host, mode in (("host1", Mode.ENFORCE), ("other", Mode.AUDIT)):
+            settings = HostSettings(options, self.load, host)
+            self.assertIs(mode, settings.stance.mode)
+            self.assertIs(mode, settings.current().mode)
+        self.replace("mode: 'off'\n")
+        self.assertIs(Mode.OFF, settings.current().mode)
+
+    def test_what_the_file_says_of_vetoes_and_silence(self) -> None:
+        policy = self.settings.current()
+        self.assertEqual((True, frozenset()), (policy.veto_all, policy.veto))
+        self.replace("veto: [aaaa]\nsilence: {mover: abstain}\n")
+        policy = self.settings.current()
+        self.assertEqual((False, frozenset({"aaaa"})), (policy.veto_all, policy.veto))
+        self.assertEqual((Silence.REFUSE, Silence.ABSTAIN), (policy.silence, policy.silence_mover))
 
     def test_mended_or_taken_away_it_is_well_again(self) -> None:
         for mend in (lambda: self.replace("mode: enforce\n"), self.file.unlink):

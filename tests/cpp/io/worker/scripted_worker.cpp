@@ -118,6 +118,7 @@ class Script {
     void request(const std::string& round) {
         const std::string word = word_for(round);
         if (word == "die" && number_ == 3) std::_Exit(7);
+        if (word == "rules-instead") return say(lines::ToldRules{round, 0, "[]"});
         if (word == "stuck-asked") hang();
         if (word == "mute-asked") return;
         const std::string because = word == "account" ? account_of_self() : "";
@@ -132,6 +133,19 @@ class Script {
         const unsigned count = word == "crowd" ? number_ : 3;
         for (unsigned i = 3; i < count; ++i) tell(round, consent::VoterAnswered{i, Answer::abstain, {}});
         if (word == "withdraws") tell(round, consent::VoterWithdrew{0});
+    }
+
+    void rules(const std::string& round) {
+        if (word_ == "stuck-asked") hang();
+        if (word_ == "mute-asked") return;
+        say(lines::ToldRules{round, 0, R"([{"name":"a","answer":"ask"}])"});
+        if (word_ == "answers-twice") say(lines::ToldRules{round, 0, "[]"});
+        if (word_ == "out-of-range") say(lines::ToldRules{round, 77, "[]"});
+        if (word_ == "consents-instead") tell(round, consent::VoterAnswered{1, Answer::consent, {}});
+        tell(round, consent::VoterFellSilent{1, "it sent nothing"});
+        tell(round, consent::VoterLeft{2, "gone"});
+        const unsigned count = word_ == "crowd" ? number_ : 3;
+        for (unsigned i = 3; i < count; ++i) say(lines::ToldRules{round, i, std::string(lines::max_rules, ' ')});
     }
 
     void end(const std::string& round) {
@@ -166,6 +180,7 @@ int main(int argc, char** argv) {
         if (order == nullptr) return 3;
         if (const auto* identify = std::get_if<lines::Identify>(order)) script.identify(identify->inquiry.round);
         if (const auto* request = std::get_if<lines::Request>(order)) script.request(request->round);
+        if (const auto* rules = std::get_if<lines::AskRules>(order)) script.rules(rules->round);
         if (const auto* end = std::get_if<lines::End>(order)) script.end(end->round);
     }
     if (!script.heeds_end_of_file()) hang();

@@ -149,7 +149,7 @@ TEST_CASE("a worker that lies is killed and its round fails as worker_protocol")
     const auto script =
         GENERATE(as<std::string>{}, "another-pid", "another-version", "no-introduction", "ready-twice", "garbage",
                  "deep", "long-line", "foreign-round", "unsorted", "fails-oddly", "early-answer", "ends-itself",
-                 "identifies-twice", "answers-twice", "out-of-range", "unasked-withdrawal");
+                 "identifies-twice", "answers-twice", "out-of-range", "unasked-withdrawal", "rules-instead");
     CAPTURE(script);
     const auto port = worker(script);
     const Heard heard = hear(*port, inquiry());
@@ -215,6 +215,54 @@ TEST_CASE("a worker that no longer ends rounds is found although nobody waits") 
     const TimePoint until = now() + 5000ms + slack;
     while (port->pid() == pid && now() < until)
         std::this_thread::sleep_for(20ms);  // no event tells of it: nobody is there
+    CHECK(port->pid() == 0);
+}
+
+TEST_CASE("agents' rules are told by UUID; who is silent or has left is left out") {
+    const auto port = worker("honest");
+    const std::vector<std::string> uuids{"guest-1000", "guest-1001", "guest-1002"};
+    const std::map<std::string, std::string> told{{"guest-1000", R"([{"name":"a","answer":"ask"}])"}};
+    CHECK(port->policies(uuids, 1000ms) == told);
+    const pid_t pid = port->pid();
+    CHECK(hear(*port, inquiry()).answers.size() == 1);  // the next round is served by the same worker
+    CHECK(port->policies(uuids, 1000ms) == told);
+    CHECK(port->pid() == pid);
+    CHECK(port->policies({}, 1000ms).empty());
+    CHECK(worker("crowd:200")->policies(uuids, 5000ms).size() == 198);
+}
+
+TEST_CASE("a failure over agents' rules is thrown with its code, in time") {
+    const auto [script, code] = GENERATE(table<std::string, std::string>({
+        {"mute", "worker_timeout"},
+        {"stuck-asked", "worker_timeout"},
+        {"mute-asked", "worker_timeout"},
+        {"die:0", "worker_lost"},
+        {"die:2", "worker_lost"},
+        {"fails", "libvirt"},
+        {"garbage", "worker_protocol"},
+        {"answers-twice", "worker_protocol"},
+        {"out-of-range", "worker_protocol"},
+        {"consents-instead", "worker_protocol"},
+    }));
+    CAPTURE(script);
+    const auto port = worker(script);
+    const TimePoint start = now();
+    try {
+        (void)port->policies({"guest-1000"}, 50ms);
+        FAIL("no error");
+    } catch (const InquiryError& error) {
+        CHECK(error.code == code);
+        CHECK_FALSE(std::string(error.what()).empty());
+    }
+    CHECK(now() - start < 1000ms + 50ms + 2 * worker_grace + slack);
+    port->close();
+    CHECK_FALSE(has_children());
+}
+
+TEST_CASE("a question for rules that is out of range is refused, and starts nothing") {
+    const auto port = worker("honest");
+    CHECK_THROWS_AS(port->policies({"guest-1000"}, 0ms), InquiryError);
+    CHECK_THROWS_AS(port->policies({"guest-1000"}, 61s), InquiryError);
     CHECK(port->pid() == 0);
 }
 

@@ -39,6 +39,7 @@ Inquiry any_inquiry() {
     inquiry.subject.mover_name = any_text(200);
     inquiry.subject.mover_project = any_text(200);
     inquiry.subject.vcpus = *rc::gen::arbitrary<std::uint32_t>();
+    inquiry.subject.disclosed = *rc::gen::arbitrary<bool>();
     inquiry.subject.memory_mib = *rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 60U);
     inquiry.subject.source = any_text(200);
     inquiry.subject.site = any_text(200);
@@ -94,6 +95,7 @@ TEST_CASE("what is written is read back, order by order") {
         RC_ASSERT(out.subject.mover_project == in.subject.mover_project);
         RC_ASSERT(out.subject.vcpus == in.subject.vcpus);
         RC_ASSERT(out.subject.memory_mib == in.subject.memory_mib);
+        RC_ASSERT(out.subject.disclosed == in.subject.disclosed);
         RC_ASSERT(out.subject.source == in.subject.source);
         RC_ASSERT(out.subject.site == in.subject.site);
         RC_ASSERT(out.select.connected == in.select.connected);
@@ -119,12 +121,20 @@ TEST_CASE("what is written is read back, report by report") {
         RC_ASSERT(std::get<lines::Told>(std::get<lines::Report>(read)).event.index() ==
                   std::get<lines::Told>(in).event.index());
     }));
+    const lines::Report rules = lines::ToldRules{"r", 4095, "[\"\\\"ä\"]"};
+    const auto again = lines::read_report(without_newline(lines::write(rules)));
+    CHECK(std::get<lines::ToldRules>(std::get<lines::Report>(again)).rules == "[\"\\\"ä\"]");
+    CHECK(is<lines::Broken>(lines::read_report(without_newline(
+        lines::write(lines::Report{lines::ToldRules{"r", 1, std::string(lines::max_rules + 1, 'x')}})))));
     const auto ready = lines::read_report(R"({"event":"ready","version":1,"pid":4711})");
     CHECK(std::get<lines::Ready>(std::get<lines::Report>(ready)).pid == 4711);
 }
 
 TEST_CASE("the lines are those that are documented") {
     CHECK(lines::write(lines::Order{lines::Request{"r"}}) == "{\"op\":\"request\",\"round\":\"r\"}\n");
+    CHECK(lines::write(lines::Order{lines::AskRules{"r"}}) == "{\"op\":\"rules\",\"round\":\"r\"}\n");
+    CHECK(lines::write(lines::Report{lines::ToldRules{"r", 2, "[]"}}) ==
+          "{\"event\":\"rules\",\"round\":\"r\",\"rules\":\"[]\",\"voter\":2}\n");
     CHECK(lines::write(lines::Order{lines::End{"r"}}) == "{\"op\":\"end\",\"round\":\"r\"}\n");
     CHECK(lines::write(lines::Report{lines::Told{"r", VoterAnswered{2, Answer::refuse, "no"}}}) ==
           "{\"answer\":\"refuse\",\"because\":\"no\",\"event\":\"answered\",\"round\":\"r\",\"voter\":2}\n");
