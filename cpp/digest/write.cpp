@@ -16,6 +16,7 @@ using digest_format::put;
 /// One source's rules as they will stand in the text.
 struct Set {
     std::string text;
+    bool operators = false;
     bool refuses = false;
 };
 
@@ -34,6 +35,9 @@ struct Voters {
     std::uint32_t answering = 0;
 };
 
+Voters operator+(const Voters& a, const Voters& b) { return {a.all + b.all, a.answering + b.answering}; }
+Voters operator-(const Voters& a, const Voters& b) { return {a.all - b.all, a.answering - b.answering}; }
+
 void put_conditions(std::string& text, const std::vector<Condition>& conditions) {
     for (const Condition& condition : conditions) {
         if (condition.kind == ConditionKind::fact) {
@@ -47,6 +51,80 @@ void put_conditions(std::string& text, const std::vector<Condition>& conditions)
         }
     }
 }
+
+/// What stands in the text, and the room that is left. Each set stands there once, numbered as it came.
+class Page {
+  public:
+    Page(const std::vector<Set>& sets, std::size_t room) : sets_(&sets), room_(room) {}
+
+    /// Whether voters of that group fit; if not, nothing is added.
+    bool add(const Group& group, const Voters& voters) {
+        std::vector<std::size_t> added;
+        std::size_t bytes = 0;
+        for (const std::size_t set : group.sets) {
+            if (numbers_.emplace(set, numbers_.size()).second) {
+                added.push_back(set);
+                bytes += (*sets_)[set].text.size();
+            }
+        }
+        const auto there = groups_.find(group);
+        const Voters before = there != groups_.end() ? there->second : Voters{};
+        const std::size_t line = line_of(group, before + voters).size();
+        if (bytes + line > room_ + length(group, before)) {
+            for (const std::size_t set : added) { numbers_.erase(set); }
+            return false;
+        }
+        room_ = room_ + length(group, before) - bytes - line;
+        order_.insert(order_.end(), added.begin(), added.end());
+        groups_[group] = before + voters;
+        return true;
+    }
+
+    /// Takes away voters that were added; the sets stay.
+    void take(const Group& group, const Voters& voters) {
+        const Voters before = groups_.at(group);
+        const Voters after = before - voters;
+        room_ += length(group, before) - length(group, after);
+        if (after.all == 0) {
+            groups_.erase(group);
+        } else {
+            groups_[group] = after;
+        }
+    }
+
+    std::string text() const {
+        std::string text;
+        for (const std::size_t set : order_) { text += (*sets_)[set].text; }
+        for (const auto& [group, voters] : groups_) { text += line_of(group, voters); }
+        return text;
+    }
+
+  private:
+    std::size_t length(const Group& group, const Voters& voters) const {
+        return voters.all == 0 ? 0 : line_of(group, voters).size();
+    }
+
+    std::string line_of(const Group& group, const Voters& voters) const {
+        std::string line = "G|";
+        put(line, to_string(group.kind));
+        put(line, std::to_string(voters.all));
+        put(line, std::to_string(voters.answering));
+        put(line, group.veto ? "+" : "-");
+        std::string rules;
+        for (const std::size_t set : group.sets) {
+            rules += rules.empty() ? "" : " ";
+            rules += std::to_string(numbers_.at(set));
+        }
+        put(line, rules);
+        return line;
+    }
+
+    const std::vector<Set>* sets_;
+    std::size_t room_;
+    std::map<std::size_t, std::size_t> numbers_;
+    std::vector<std::size_t> order_;
+    std::map<Group, Voters> groups_;
+};
 
 class Writer {
   public:
@@ -80,32 +158,26 @@ class Writer {
         const std::size_t head =
             digest_format::head.size() + digest_format::hash_digits + 1 + first.size() + max_number_digits + 1;
         if (limit < head) { return {}; }
-        std::size_t room = limit - head;
+        Page page(sets_, limit - head);
 
-        std::map<std::size_t, std::size_t> numbers;  // of the sets that stand there
-        std::string sets;
-        std::string groups;
+        // First the operators' rules of everybody, with whoever has rules of his own as one who is to be asked; then those
+        // rules, as many as fit. So nobody's own rules, however long, are in the way of the operators'.
         std::uint32_t left_out = 0;
-        for (const auto* entry : by_worth()) {
-            const auto& [group, voters] = *entry;
-            std::string more;
-            std::map<std::size_t, std::size_t> new_numbers;
-            for (const std::size_t set : group.sets) {
-                if (!numbers.contains(set) && new_numbers.emplace(set, numbers.size() + new_numbers.size()).second) {
-                    more += sets_[set].text;
-                }
-            }
-            const std::string line = line_of(group, voters, numbers, new_numbers);
-            if (more.size() + line.size() > room) {
+        std::vector<const Entry*> longer;
+        for (const Entry* entry : by_worth()) {
+            const auto [group, voters] = operators_part(*entry);
+            if (!page.add(group, voters)) {
                 left_out += voters.all;
-                continue;
+            } else if (group.sets != entry->first.sets) {
+                longer.push_back(entry);
             }
-            room -= more.size() + line.size();
-            sets += more;
-            groups += line;
-            numbers.merge(new_numbers);
         }
-        const std::string body = first + std::to_string(left_out) + "|" + sets + groups;
+        for (const Entry* entry : longer) {
+            const auto [group, voters] = operators_part(*entry);
+            page.take(group, voters);
+            if (!page.add(entry->first, entry->second)) { page.add(group, voters); }
+        }
+        const std::string body = first + std::to_string(left_out) + "|" + page.text();
         return std::string(digest_format::head) + digest_format::hash_of(body) + " " + body;
     }
 
@@ -114,7 +186,7 @@ class Writer {
     using Entry = std::pair<const Group, Voters>;
 
     std::size_t number_of(const SourcedRules& sourced, const std::vector<StandingRule>& rules) {
-        Set set{"S|", false};
+        Set set{"S|", is_operators(sourced.source), false};
         put(set.text, to_string(sourced.source));
         put(set.text, sourced.origin);
         for (const StandingRule& rule : rules) {
@@ -131,37 +203,33 @@ class Writer {
         return known->second;
     }
 
-    static std::string line_of(const Group& group, const Voters& voters,
-                               const std::map<std::size_t, std::size_t>& numbers,
-                               const std::map<std::size_t, std::size_t>& new_numbers) {
-        std::string line = "G|";
-        put(line, to_string(group.kind));
-        put(line, std::to_string(voters.all));
-        put(line, std::to_string(voters.answering));
-        put(line, group.veto ? "+" : "-");
-        std::string rules;
+    /// The group by its operators' rules alone. Who has others is to be asked instead.
+    std::pair<Group, Voters> operators_part(const Entry& entry) const {
+        const auto& [group, voters] = entry;
+        Group part{group.kind, true, {}};
         for (const std::size_t set : group.sets) {
-            const auto known = numbers.find(set);
-            rules += rules.empty() ? "" : " ";
-            rules += std::to_string(known != numbers.end() ? known->second : new_numbers.at(set));
+            if (sets_[set].operators) { part.sets.push_back(set); }
         }
-        put(line, rules);
-        return line;
+        if (part.sets == group.sets) { return entry; }
+        return {part, {voters.all, voters.all}};
     }
 
-    /// What can refuse first, for that alone spares a request; of those the most voters.
+    /// What can refuse first, for that alone spares a request, operators before others; of those the most voters.
     std::vector<const Entry*> by_worth() const {
-        std::vector<std::pair<bool, const Entry*>> entries;
+        std::vector<std::pair<int, const Entry*>> entries;
         for (const Entry& entry : groups_) {
-            const auto refuses = [this](std::size_t set) { return sets_[set].refuses; };
-            entries.emplace_back(std::any_of(entry.first.sets.begin(), entry.first.sets.end(), refuses), &entry);
+            int worth = 0;
+            for (const std::size_t set : entry.first.sets) {
+                if (sets_[set].refuses) { worth = std::max(worth, sets_[set].operators ? 2 : 1); }
+            }
+            entries.emplace_back(worth, &entry);
         }
         std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
             return std::tuple(a.first, a.second->second.all) > std::tuple(b.first, b.second->second.all);
         });
         std::vector<const Entry*> order;
         order.reserve(entries.size());
-        for (const auto& [refuses, entry] : entries) { order.push_back(entry); }
+        for (const auto& [worth, entry] : entries) { order.push_back(entry); }
         return order;
     }
 

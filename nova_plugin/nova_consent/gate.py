@@ -383,6 +383,16 @@ class Gate:
             tags = self._read(deadline, lambda: facts.tags_of(context, instance))
             case = {**case, "guest.tag": tags}
             votes = self._votes(hypervisor, there, instance, case, deadline)
+        mine = votes.get(self.host)
+        if mine is not None and mine.why:
+            LOG.info(
+                "consent: what the rules of %s say of %s hangs on what is not known (%s), so its "
+                "plain word decides: %s",
+                self.host,
+                instance.uuid,
+                _one_line(mine.why),
+                voice.answer.value,
+            )
         votes = {id_: v for id_, v in votes.items() if v.answer is not StandingAnswer.ASK}
         spoken = [self._spoken(voice, votes.get(self.host))]
         for id_, vote in votes.items():

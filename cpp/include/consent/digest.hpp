@@ -41,8 +41,9 @@ struct DigestSource {
 };
 
 /// The text: printable ASCII of at most `limit` bytes, a hash of the rest in it (cpp/digest/format.hpp has the format).
-/// Voters whose rules come to the same stand there once, with their number, and so do rules that several have; those that
-/// do not fit are counted as to be asked. Empty when not even that fits.
+/// Voters whose rules come to the same stand there once, with their number, and so do rules that several have. Operators'
+/// rules come before those of tenants, whatever their length; voters whose rules do not fit are counted as to be asked.
+/// Empty when not even that fits.
 [[nodiscard]] std::string write_digest(const DigestSource& source, std::size_t limit = max_digest_bytes);
 
 enum class Outlook : std::uint8_t {

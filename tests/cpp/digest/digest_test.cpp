@@ -229,6 +229,28 @@ TEST_CASE("what does not fit is ask, and what is certain stays certain") {
     CHECK(write_digest(source({}), 20).empty());
 }
 
+TEST_CASE("tenants' rules, however long, leave the operators' where they are") {
+    const auto own = [](int i) {
+        return neighbour(Source::metadata, {{"rule " + std::to_string(i),
+                                             {fact("guest.project", "other " + std::to_string(i))},
+                                             Says::refuse,
+                                             std::string(200, 'b')}});
+    };
+    std::vector<DigestVoter> voters(400);
+    for (int i = 0; i < 400; ++i) { voters[static_cast<std::size_t>(i)] = own(i / 2); }  // of two voters each
+    voters.push_back(own(1000));
+    voters.back().policy.sources.push_back(neighbour(Source::flavor, {small_only}).policy.sources.front());
+    const Digest digest = read(write_digest(source(voters)));
+    CHECK(digest.judge(mover(), noon, 120).outlook == Outlook::refuse);
+    FactSet one_vcpu;
+    one_vcpu.set("guest.vcpus", "1");
+    one_vcpu.set("guest.project", "p1");
+    const Judgement small = digest.judge(one_vcpu, noon, 120);
+    CHECK(small.outlook == Outlook::ask);
+    CHECK(small.to_ask > 200);
+    CHECK(small.to_ask < 400);  // some of the tenants' fit
+}
+
 TEST_CASE("hostile text of 16 KiB costs little") {
     const auto filled = [](const std::string& begin, const std::string& piece) {
         std::string body = begin;

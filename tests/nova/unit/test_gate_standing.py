@@ -103,6 +103,17 @@ class StandingGateTest(GateTestCase):
         self.instance.flavor.memory_mb = 500
         self.assertIn("closed", self.refused(gate))
 
+    def test_of_a_hypervisor_whose_rule_hangs_on_what_is_not_known_the_plain_word_counts(
+        self,
+    ) -> None:
+        rules = "rules: [{name: w, when: {guest.image.os_type: s== windows}, answer: refuse}]\n"
+        for word, verdict in (("consent", "consented"), ("refuse", "refused")):
+            (self.folder / "host.yaml").write_text(f"accept_incoming: {word}\n{rules}")
+            told, line = self.incoming(self.make_gate(self.voters))
+            self.assertIn("guest.image.os_type", told)
+            self.assertIn(f"its plain word decides: {word}", told)
+            self.assertIn(f"verdict={verdict}", line)
+
     def test_a_rule_that_hangs_on_what_is_not_known_asks(self) -> None:
         rule = "{when: {site.aggregates: <in> fast}, answer: refuse}"
         self.here(self.neighbour(metadata={"consent:rule:a": rule}))
