@@ -2,6 +2,10 @@
 
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "text.hpp"
 
@@ -41,6 +45,32 @@ bool asks_guests_alone(const consent::RuleSeen& rule) {
     return guests_fact;
 }
 
+/// What is to be said of one condition on a fact.
+std::vector<std::string> about(const consent::ConditionSeen& condition) {
+    std::vector<std::string> found;
+    const Expression expression(condition.expression);
+    const std::string written = in_quotes(expression.text()) + ": ";
+    if (expression.op() != Operator::in) {  // what it means for a list is said below, and a text is meant
+        for (const std::string& remark : expression.remarks()) { found.push_back(written + remark); }
+    }
+    if (const auto known = consent::find_fact(condition.fact)) {
+        if (const auto text = misfit(consent::facts()[known->row], expression)) { found.push_back(written + *text); }
+    }
+    return found;
+}
+
+/// Facts of this rule that a host does not know unless its file states them, which it does not.
+std::set<std::string_view> unstated(const consent::RuleSeen& rule, const Facts& stated) {
+    std::set<std::string_view> found;
+    for (const consent::ConditionSeen& condition : rule.conditions) {
+        if (condition.kind != consent::ConditionKind::fact) { continue; }
+        const auto known = consent::find_fact(condition.fact);
+        const bool asks_scheduler = known && consent::facts()[known->row].known == consent::FactKnown::scheduler;
+        if (asks_scheduler && find(stated, condition.fact) == nullptr) { found.insert(condition.fact); }
+    }
+    return found;
+}
+
 }  // namespace
 
 std::vector<Warning> warnings(const consent::RuleSet& rules, const Facts& stated, bool of_host) {
@@ -50,37 +80,25 @@ std::vector<Warning> warnings(const consent::RuleSet& rules, const Facts& stated
         const std::string name(rule.name);
         if (always) {
             found.push_back({name, "", "is never reached: rule " + in_quotes(*always) + " before it always holds"});
+        } else if (rule.conditions.empty()) {
+            always = name;
         }
-        if (!always && rule.conditions.empty()) { always = name; }
         if (of_host && asks_guests_alone(rule)) {
             found.push_back(
                 {name, "",
                  "asks for what a hypervisor does not have, so that of the hypervisor it answers ask and no rule "
                  "behind it is reached; add me.kind: s== neighbour, or s!= hypervisor"});
         }
-        std::set<std::string_view> unknown;
         for (const consent::ConditionSeen& condition : rule.conditions) {
             if (condition.kind != consent::ConditionKind::fact) { continue; }
-            const std::string fact_name(condition.fact);
-            const Expression expression(condition.expression);
-            if (expression.op() != Operator::in) {  // what it means for a list is said below, and a text is meant
-                for (const std::string& remark : expression.remarks()) {
-                    found.push_back({name, fact_name, in_quotes(expression.text()) + ": " + remark});
-                }
+            for (std::string& text : about(condition)) {
+                found.push_back({name, std::string(condition.fact), std::move(text)});
             }
-            const auto known = consent::find_fact(condition.fact);
-            if (!known) { continue; }
-            const consent::Fact& fact = consent::facts()[known->row];
-            if (auto text = misfit(fact, expression)) {
-                found.push_back({name, fact_name, in_quotes(expression.text()) + ": " + *std::move(text)});
-            }
-            if (fact.known == consent::FactKnown::scheduler && find(stated, condition.fact) == nullptr &&
-                unknown.insert(condition.fact).second) {
-                found.push_back(
-                    {name, fact_name,
-                     "is not known on a host unless its file states it under facts:; until then the rule answers "
-                     "ask"});
-            }
+        }
+        for (const std::string_view fact : unstated(rule, stated)) {
+            found.push_back(
+                {name, std::string(fact),
+                 "is not known on a host unless its file states it under facts:; until then the rule answers ask"});
         }
     }
     return found;
