@@ -37,6 +37,10 @@ std::uint64_t between(std::int64_t earlier, std::int64_t later) noexcept {
     return static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier);
 }
 
+std::uint64_t allowed(std::int64_t max_age_s) noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(max_age_s, 0));
+}
+
 }  // namespace
 
 std::string_view to_string(Outlook outlook) noexcept {
@@ -74,10 +78,14 @@ const SourcedRules* Digest::judge_group(const Group& group, Mover& mover, Judgem
     return nullptr;
 }
 
+bool Digest::is_too_old(std::int64_t now, std::int64_t max_age_s) const noexcept {
+    return now > at_ && between(at_, now) > allowed(max_age_s);
+}
+
 Judgement Digest::judge(Mover& mover, std::int64_t now, std::int64_t max_age_s) const {
     Judgement judgement;
     const std::uint64_t far = now >= at_ ? between(at_, now) : between(now, at_);
-    if (far > static_cast<std::uint64_t>(std::max<std::int64_t>(max_age_s, 0))) {
+    if (far > allowed(max_age_s)) {
         judgement.reason = "its digest is " + std::to_string(far) + (now >= at_ ? " s old" : " s from the future");
         return judgement;
     }

@@ -14,13 +14,25 @@ const std::variant<Digest, Digest::Unusable>& Outlooks::read(std::string_view te
         kept_.splice(kept_.begin(), kept_, known->second);
         return known->second->read;
     }
-    if (kept_.size() >= max_) {
-        by_text_.erase(kept_.back().text);
-        kept_.pop_back();
-    }
+    while (!kept_.empty() && (kept_.size() >= max_ || bytes_ + text.size() > max_bytes_)) { forget_last(); }
     kept_.push_front({std::string(text), Digest::read(text, pool_)});
+    bytes_ += text.size();
     by_text_.emplace(kept_.front().text, kept_.begin());
     return kept_.front().read;
+}
+
+void Outlooks::forget_last() {
+    bytes_ -= kept_.back().text.size();
+    by_text_.erase(kept_.back().text);
+    kept_.pop_back();
+}
+
+void Outlooks::forget_old(std::int64_t now, std::int64_t max_age_s) {
+    while (!kept_.empty()) {
+        const auto* digest = std::get_if<Digest>(&kept_.back().read);
+        if (digest == nullptr || !digest->is_too_old(now, max_age_s)) { return; }
+        forget_last();
+    }
 }
 
 std::vector<Judgement> Outlooks::judge(const std::vector<std::optional<std::string_view>>& digests,
@@ -39,6 +51,7 @@ std::vector<Judgement> Outlooks::judge(const std::vector<std::optional<std::stri
             judgements[i].reason = "its digest cannot be used: " + std::get<Digest::Unusable>(read_digest).why;
         }
     }
+    forget_old(now, max_age_s);
     return judgements;
 }
 

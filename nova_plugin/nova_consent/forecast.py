@@ -37,10 +37,6 @@ CREATE = "create"
 
 _ENFORCE = Mode.ENFORCE.value
 
-_DIGESTS = 2000
-"""Digests kept as read: of as many hosts as Placement names at once (max_placement_results, 1000) and
-as many again. A host's is another text each minute."""
-
 Name = tuple[str, str]
 """Host and node, as a HostState has them."""
 
@@ -179,7 +175,7 @@ class Forecaster:
         # Keyed by pid: nova-scheduler forks its workers after it has loaded its filters.
         with self._lock:
             if self._outlooks is None or self._outlooks[0] != os.getpid():
-                self._outlooks = (os.getpid(), Outlooks(_DIGESTS))
+                self._outlooks = (os.getpid(), Outlooks())
             return self._outlooks[1]
 
     def _tell_unusable(self, host: str, reason: str) -> None:

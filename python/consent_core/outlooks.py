@@ -93,8 +93,9 @@ class Outlooks:
         """Reads nothing yet.
 
         Args:
-            max_digests: digests kept, those used last; 1 to 1000000. Each takes some ten times its
-                length, rules that several share counted once.
+            max_digests: digests kept, those used last, until they are too old; 1 to 1000000, and at
+                most 32 MiB of their text. Each takes some ten times its length, rules that several
+                share counted once.
 
         Raises:
             RequestError: `max_digests` is out of range.

@@ -113,6 +113,8 @@ class Digest {
     [[nodiscard]] Judgement judge(const FactSet& mover, std::int64_t now, std::int64_t max_age_s) const;
     [[nodiscard]] Judgement judge(Mover& mover, std::int64_t now, std::int64_t max_age_s) const;
 
+    /// Whether `max_age_s` has passed at `now` since it was written.
+    [[nodiscard]] bool is_too_old(std::int64_t now, std::int64_t max_age_s) const noexcept;
     [[nodiscard]] std::int64_t at() const noexcept { return at_; }
     [[nodiscard]] Mode mode() const noexcept { return mode_; }
 

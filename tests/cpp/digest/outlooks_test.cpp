@@ -47,6 +47,26 @@ TEST_CASE("a batch judges each host as that host alone, also when not all digest
     }
 }
 
+TEST_CASE("no more text is kept than is allowed, and none that is too old") {
+    std::vector<std::string> texts;
+    for (int host = 0; host < 64; ++host) { texts.push_back(text_of(host)); }
+    Outlooks outlooks(1000, 10 * texts.back().size());
+    for (int again = 0; again < 2; ++again) {
+        const auto judgements = outlooks.judge(views(texts), mover(), noon, 120);
+        CHECK(judgements[63] == read(texts[63]).judge(mover(), noon, 120));
+        CHECK(outlooks.size() == 10);
+    }
+    const std::string later = write_digest({Mode::enforce, noon + 100, {}, 0});
+    CHECK(outlooks.judge({later}, mover(), noon + 120, 120).front().outlook == Outlook::consent);
+    CHECK(outlooks.size() == 10);
+    CHECK(outlooks.judge({later}, mover(), noon + 121, 120).front().outlook == Outlook::consent);
+    CHECK(outlooks.size() == 1);
+    // A text that is longer than all that may be kept is judged all the same.
+    Outlooks small(1000, 10);
+    CHECK(small.judge({texts[1]}, mover(), noon, 120).front() == read(texts[1]).judge(mover(), noon, 120));
+    CHECK(small.size() == 1);
+}
+
 TEST_CASE("no digest, and one that cannot be used, are ask with a reason") {
     Outlooks outlooks;
     std::string damaged = text_of(1);
