@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## a real cloud on this machine: a migration refused, one accepted, and why (KEEP=1 leaves it up)
-	@scripts/bootstrap.sh
+	@scripts/bootstrap.sh nova-2026.2 dev
 	@cloud=$$($(PYTHON) scripts/environments.py checkout nova-2026.2) && exec $$cloud/bin/python tests/lab/demo.py
 
 check: ## everything that says whether this works (ONLY=stage,stage for a part)
@@ -25,7 +25,7 @@ check-quick: ## the stages that take seconds
 	@$(PYTHON) scripts/check.py --quick
 
 bench: ## the figures: the machine, rules, the scheduler's filter, a round over real guests, a migration
-	@scripts/bootstrap.sh
+	@scripts/bootstrap.sh nova-2026.2 dev bench
 	@scripts/bench.sh
 
 graph: ## draws the parts and their arrows (build/graph); fails on a forbidden one

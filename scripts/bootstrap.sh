@@ -3,7 +3,8 @@
 # environments of requirements/ (scripts/environments.py). Run it as often as you like: when all is there it takes a
 # second or two and changes nothing.
 #
-#   scripts/bootstrap.sh             packages and environments
+#   scripts/bootstrap.sh             packages and all environments
+#   scripts/bootstrap.sh NAME ...    packages and these environments; the others are made when something needs them
 #   scripts/bootstrap.sh packages    packages only
 #
 # The distribution's services (mariadb, rabbitmq, libvirtd) are not started by their installation: the test cloud runs
@@ -101,14 +102,18 @@ packages() {
   trap - EXIT
 }
 
+# Two at once: most of the time pip unpacks and compiles, which takes one core each.
 environments() {
-  local lock name
-  for lock in requirements/*.txt; do
-    name=$(basename "$lock" .txt)
-    say "environment $name: $(/usr/bin/python3 scripts/environments.py ensure "$name")"
-  done
+  printf '%s\0' "$@" | xargs -0 -P 2 -I NAME sh -c \
+    'made=$(/usr/bin/python3 scripts/environments.py ensure NAME) && echo "bootstrap: environment NAME: $made"'
 }
 
+all() { basename -s .txt requirements/*.txt; }
+
 packages
-[ "${1:-}" = packages ] || environments
+if [ "${1:-}" != packages ]; then
+  mapfile -t names < <(all)
+  [ $# -eq 0 ] || names=("$@")
+  environments "${names[@]}"
+fi
 say "ready"

@@ -38,6 +38,7 @@ PR_SET_CHILD_SUBREAPER = 36
 DEV = "build/env/dev/bin/python"
 NOVA_OLDER = ("2025.1", "2025.2", "2026.1")
 NOVA_NEW = "build/env/nova-2026.2/bin/python"
+USED = ("nova-2026.2", "dev", *(f"nova-{release}" for release in NOVA_OLDER))  # environments
 ENVIRONMENTS = "/usr/bin/python3 scripts/environments.py"
 
 
@@ -64,7 +65,7 @@ STAGES = (
     Stage(
         "bootstrap",
         "packages and environments",
-        "scripts/bootstrap.sh",
+        f"scripts/bootstrap.sh {' '.join(USED)}",
         1500,
         needs=(),
         alone=True,
@@ -99,10 +100,7 @@ STAGES = (
     Stage(
         "wheel",
         "the wheel, and this checkout's environments",
-        " && ".join(
-            f"{ENVIRONMENTS} checkout {name}"
-            for name in ("dev", *(f"nova-{release}" for release in NOVA_OLDER), "nova-2026.2")
-        ),
+        " && ".join(f"{ENVIRONMENTS} checkout {name}" for name in USED),
         900,
         alone=True,
         quick=True,
