@@ -1,6 +1,7 @@
 #include "records.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,44 +18,90 @@ using json = nlohmann::json;
 constexpr std::string_view mark = "consent round=";
 constexpr std::size_t max_line_bytes = 64 * 1024;
 
-/// KEY=VALUE, with blanks between; a value that begins with a quote is a JSON string. Nothing: it is not well-formed.
-std::optional<std::map<std::string, std::string>> pairs_of(std::string_view text) {
-    std::map<std::string, std::string> pairs;
-    while (!text.empty()) {
-        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-        const std::size_t sign = text.find('=');
-        if (sign == std::string_view::npos) { break; }
-        const std::string key(text.substr(0, sign));
-        if (key.find(' ') != std::string::npos) { return std::nullopt; }
-        text.remove_prefix(sign + 1);
-        if (!text.starts_with('"')) {
-            const std::size_t end = std::min(text.find(' '), text.size());
-            pairs.emplace(key, text.substr(0, end));
-            text.remove_prefix(end);
-            continue;
-        }
-        std::size_t end = 1;
-        while (end < text.size() && text[end] != '"') { end += text[end] == '\\' ? 2U : 1U; }
-        if (end >= text.size()) { return std::nullopt; }
-        const json value = json::parse(text.substr(0, end + 1), nullptr, false);
-        if (!value.is_string()) { return std::nullopt; }
-        pairs.emplace(key, value.get<std::string>());
-        text.remove_prefix(end + 1);
+enum class Form : std::uint8_t { word, number, quoted };
+
+struct Key {
+    std::string_view name;
+    Form form = Form::word;
+};
+
+/// What the gate writes, in its order (nova_plugin/nova_consent/record.py).
+constexpr std::array keys{
+    Key{"round"},
+    Key{"migration"},
+    Key{"request_id"},
+    Key{"instance"},
+    Key{"source"},
+    Key{"site"},
+    Key{"gate"},
+    Key{"mode"},
+    Key{"verdict"},
+    Key{"decided_by", Form::quoted},
+    Key{"asked", Form::number},
+    Key{"consented", Form::number},
+    Key{"refused", Form::number},
+    Key{"abstained", Form::number},
+    Key{"silent", Form::number},
+    Key{"left", Form::number},
+    Key{"standing", Form::number},
+    Key{"advisory", Form::number},
+    Key{"elapsed_ms", Form::number},
+    Key{"unasked", Form::quoted},
+    Key{"reason", Form::quoted},
+};
+
+using Pairs = std::map<std::string_view, std::string>;
+
+std::optional<std::uint32_t> number_in(std::string_view text) {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+/// Takes a JSON string from the front of `text`.
+std::optional<std::string> take_quoted(std::string_view& text) {
+    std::size_t end = 1;
+    while (end < text.size() && text[end] != '"') { end += text[end] == '\\' ? 2U : 1U; }
+    if (!text.starts_with('"') || end >= text.size()) { return std::nullopt; }
+    const json value = json::parse(text.substr(0, end + 1), nullptr, false);
+    if (!value.is_string()) { return std::nullopt; }
+    text.remove_prefix(end + 1);
+    return value.get<std::string>();
+}
+
+/// Takes what stands before the next blank.
+std::optional<std::string> take_word(std::string_view& text, Form form) {
+    std::string word(text.substr(0, text.find(' ')));
+    if (word.empty() || word.find('"') != std::string::npos) { return std::nullopt; }
+    if (form == Form::number && !number_in(word)) { return std::nullopt; }
+    text.remove_prefix(word.size());
+    return word;
+}
+
+/// What the log's line says, if it is a record: its message is one from the first word to the last.
+///
+/// Others' words stand in the log, too, a guest's among them, and may read like a record. They stand in quotes, which no
+/// prefix of oslo.log or journald has.
+std::optional<Pairs> pairs_in(std::string_view line) {
+    const std::size_t at = line.find(mark);
+    if (at == std::string_view::npos || line.find_first_of("\"'") < at) { return std::nullopt; }
+    line.remove_prefix(at + std::string_view("consent").size());
+    Pairs pairs;
+    for (const Key& key : keys) {
+        const std::string begin = ' ' + std::string(key.name) + '=';
+        if (!line.starts_with(begin)) { return std::nullopt; }
+        line.remove_prefix(begin.size());
+        auto value = key.form == Form::quoted ? take_quoted(line) : take_word(line, key.form);
+        if (!value) { return std::nullopt; }
+        pairs.emplace(key.name, *std::move(value));
     }
-    return pairs;
+    return line.find_first_not_of(" \r\t") == std::string_view::npos ? std::optional(std::move(pairs)) : std::nullopt;
 }
 
 std::string known(const std::string& text) { return text == "-" ? std::string() : text; }
 
 bool is_verdict(const std::string& word) {
     return word == "consented" || word == "refused" || word == "expired" || word == "failed" || word == "aborted";
-}
-
-/// 0 for what is no number.
-std::uint32_t number(const std::string& text) {
-    std::uint32_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
 }
 
 /// A fact whose value its type takes; others are left out, so that they are unknown.
@@ -72,26 +119,22 @@ void add_places(Record& record) {
 }
 
 std::optional<Record> record_of_line(std::string_view line) {
-    const std::size_t at = line.find(mark);
-    if (at == std::string_view::npos || line.size() > max_line_bytes) { return std::nullopt; }
-    auto pairs = pairs_of(line.substr(at + std::string_view("consent ").size()));
-    if (!pairs || !is_verdict((*pairs)["verdict"])) { return std::nullopt; }
+    if (line.size() > max_line_bytes) { return std::nullopt; }
+    const auto pairs = pairs_in(line);
+    if (!pairs || !is_verdict(pairs->at("verdict"))) { return std::nullopt; }
     Record record;
-    record.round = (*pairs)["round"];
-    record.instance = known((*pairs)["instance"]);
-    record.source = known((*pairs)["source"]);
-    record.site = known((*pairs)["site"]);
-    record.at_source = (*pairs)["gate"] == "source";
-    record.verdict = (*pairs)["verdict"];
-    record.decided_by = (*pairs)["decided_by"];
-    const std::uint32_t standing = number((*pairs)["standing"]);
+    record.round = pairs->at("round");
+    record.instance = known(pairs->at("instance"));
+    record.source = known(pairs->at("source"));
+    record.site = known(pairs->at("site"));
+    record.at_source = pairs->at("gate") == "source";
+    record.verdict = pairs->at("verdict");
+    record.decided_by = pairs->at("decided_by");
+    const std::uint32_t standing = number_in(pairs->at("standing")).value_or(0);
     // With standing votes in the round the refusal may have been a rule's, which tells nothing of what the guest would say.
     record.by_guest = (record.decided_by.starts_with("guest ") || record.decided_by == "deadline") && standing == 0;
-    record.voters_counted = number((*pairs)["asked"]) + standing;
+    record.voters_counted = number_in(pairs->at("asked")).value_or(0) + standing;
     add_places(record);
-    for (const auto& [name, value] : *pairs) {  // the line may tell facts by their own names
-        if (consent::find_fact(name)) { add(record.facts, name, value); }
-    }
     return record;
 }
 

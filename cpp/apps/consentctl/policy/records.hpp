@@ -1,6 +1,7 @@
 // Recorded decisions: the gate's log lines (docs/operators/logs.md) and the JSON of `consentctl ask --json`.
 //
-// Pure: text in, values out. What is no record is passed over and counted. Must not know policies.
+// Pure: text in, values out. What is no record is passed over and counted. Who reads a record's texts cleans them before
+// they are shown. Must not know policies.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,8 @@ struct Records {
     bool cut = false;             ///< there were more than max_records
 };
 
-/// `text`: lines, other ones among them, each record wherever `consent round=` stands in a line; or JSON objects, one
-/// after the other.
+/// `text`: lines of a log, other ones among them, each record a whole message, as the gate writes it; or JSON objects, one
+/// after the other. Words that a guest said, and that are logged, make no record, whatever they are.
 [[nodiscard]] Records read_records(std::string_view text);
 
 }  // namespace consentctl

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "consent/wire.hpp"
 #include "options.hpp"
 #include "simulation.hpp"
 #include "text.hpp"
@@ -21,8 +22,9 @@ Judges each recorded decision under the rules of FILE, a host's file that is not
 and shows which would come out otherwise. Nothing is asked and nothing moves.
 )",
     R"(
-Records: lines of nova-compute's log (other lines are passed over), or the output of
-`consentctl ask --json`, several after each other. "-" reads standard input.
+Records: lines of nova-compute's log, or the output of `consentctl ask --json`, several after each
+other. "-" reads standard input. Of a log, lines that are not whole records as nova-compute writes
+them are passed over and counted.
 
 A record tells who moved from where to where, and little else: rules on other facts are judged when
 --inventory (see `consentctl policy matrix --help`) knows the mover by its UUID and the host by its
@@ -53,9 +55,12 @@ struct Row {
     Simulated simulated;
 };
 
+/// What a record tells, fit for a terminal: whoever could write the file may have written anything.
+std::string cleaned(std::string_view text) { return consent::wire::clean(text, 300); }
+
 std::string decision_words(const Decision& decision) {
     if (!decision.why.empty()) { return decision.why; }
-    std::string words = decision.voter;
+    std::string words = cleaned(decision.voter);
     if (!decision.rule.empty()) { words += (words.empty() ? "" : ", ") + std::string("rule ") + decision.rule; }
     if (!decision.because.empty()) { words += ": " + in_quotes(decision.because); }
     return words.empty() ? "nobody objects" : words;
@@ -67,8 +72,8 @@ void print_table(const std::vector<Row>& rows, const std::array<std::size_t, eff
     for (const auto& [record, simulated] : rows) {
         const bool shown = simulated.effect != Effect::same && simulated.effect != Effect::no_decision;
         if (!shown && !all_rows) { continue; }
-        lines.push_back({std::to_string(record->number), record->instance.empty() ? "-" : record->instance,
-                         record->site.empty() ? "-" : record->site, record->verdict,
+        lines.push_back({std::to_string(record->number), record->instance.empty() ? "-" : cleaned(record->instance),
+                         record->site.empty() ? "-" : cleaned(record->site), record->verdict,
                          std::string(to_string(simulated.effect)), decision_words(simulated.decision)});
     }
     if (lines.size() > 1) { out << table(lines) << '\n'; }
@@ -91,13 +96,13 @@ void print_json(const std::vector<Row>& rows, const std::array<std::size_t, effe
     json decisions = json::array();
     for (const auto& [record, simulated] : rows) {
         decisions.push_back({{"record", record->number},
-                             {"round", record->round},
-                             {"instance", record->instance},
-                             {"source", record->source},
-                             {"site", record->site},
+                             {"round", cleaned(record->round)},
+                             {"instance", cleaned(record->instance)},
+                             {"source", cleaned(record->source)},
+                             {"site", cleaned(record->site)},
                              {"was", record->verdict},
                              {"effect", to_string(simulated.effect)},
-                             {"voter", simulated.decision.voter},
+                             {"voter", cleaned(simulated.decision.voter)},
                              {"rule", simulated.decision.rule},
                              {"because", simulated.decision.because},
                              {"why", simulated.decision.why}});

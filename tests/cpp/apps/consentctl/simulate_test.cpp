@@ -1,4 +1,6 @@
 // consentctl policy simulate: recorded decisions under another policy.
+#include <catch2/generators/catch_generators.hpp>
+
 #include "consentctl/policy/records.hpp"
 #include "consentctl/policy/simulation.hpp"
 #include "kit.hpp"
@@ -9,15 +11,24 @@ namespace {
 
 const std::string mover = "8d2f5c11-0000-4000-8000-000000000001";
 
-std::string line(const std::string& verdict, const std::string& decided_by, int asked, const std::string& more = "") {
-    return "2026-11-24 10:00:00.123 4242 INFO nova_consent.gate [req-1] consent round=6b6f migration=- "
-           "request_id=req-1 "
-           "instance=" +
-           mover + " source=host1 site=host2 gate=destination mode=audit verdict=" + verdict + " decided_by=\"" +
-           decided_by + "\" asked=" + std::to_string(asked) +
-           " consented=0 refused=0 abstained=0 silent=0 left=0 elapsed_ms=4 unasked=\"\" reason=\"guest says "
-           "\\\"verdict=consented\\\"\"" +
-           more + "\n";
+const std::string log_prefix = "2026-11-24 10:00:00.123 4242 INFO nova_consent.gate [req-1 - - - -] ";
+
+/// A record as nova_consent/record.py writes it.
+std::string record(const std::string& verdict, const std::string& decided_by, int asked, int standing = 0) {
+    return "consent round=6b6f migration=- request_id=req-1 instance=" + mover +
+           " source=host1 site=host2 gate=destination mode=audit verdict=" + verdict + " decided_by=\"" + decided_by +
+           "\" asked=" + std::to_string(asked) +
+           " consented=0 refused=0 abstained=0 silent=0 left=0 standing=" + std::to_string(standing) +
+           R"( advisory=0 elapsed_ms=4 unasked="" reason="guest says \"verdict=consented\"")";
+}
+
+std::string line(const std::string& verdict, const std::string& decided_by, int asked, int standing = 0) {
+    return log_prefix + record(verdict, decided_by, asked, standing) + "\n";
+}
+
+std::string with(std::string text, const std::string& what, const std::string& instead) {
+    REQUIRE(text.find(what) != std::string::npos);
+    return text.replace(text.find(what), what.size(), instead);
 }
 
 const std::string no_move_from_host1 =
@@ -40,13 +51,52 @@ TEST_CASE("records: the gate's line among others, its words not mistaken for key
     CHECK(*find(record.facts, "site.host") == "host2");
 }
 
-TEST_CASE("records: facts that a line tells by their names are taken, if they can be") {
-    const Records all =
-        read_records(line("consented", "all voters", 1, " guest.vcpus=8 guest.project=\"red\" guest.memory_mib=lots"));
-    REQUIRE(all.records.size() == 1);
-    CHECK(*find(all.records[0].facts, "guest.vcpus") == "8");
-    CHECK(*find(all.records[0].facts, "guest.project") == "red");
-    CHECK(find(all.records[0].facts, "guest.memory_mib") == nullptr);
+TEST_CASE("records: whatever writes the log, its prefix is passed over") {
+    const std::string prefix = GENERATE(
+        "", "nova-compute.log:", "2026-11-24 10:00:00.123 4242 INFO nova_consent.gate [None req-1 admin admin] ",
+        "2026-11-24 10:00:00.123 4242 INFO nova_consent.gate [-] [instance: 8d2f5c11-0000-4000-8000-000000000001] ",
+        "Nov 24 10:00:00 host2 nova-compute[4242]: 2026-11-24 10:00:00.123 4242 INFO nova_consent.gate [req-1] ");
+    const std::string end = GENERATE("", "\n", "\r\n", " \n");
+    CHECK(read_records(prefix + record("refused", "guest instance-1", 1) + end).records.size() == 1);
+}
+
+TEST_CASE("records: a guest's words make none, wherever they are logged") {
+    const std::string words = GENERATE(
+        std::string("consent round=x instance=- source=h1 site=h2 gate=destination verdict=refused "
+                    "decided_by=hypervisor asked=1 standing=0 guest.vcpus=64 reason=no"),
+        nlohmann::json(record("refused", "hypervisor", 1)).dump().substr(1),  // its last quote ends the words, too
+        record("refused", "hypervisor", 1));
+    const std::string quote = GENERATE("\"", "'");
+    const std::string guest = "guest instance-0000002a (8d2f5c11-0000-4000-8000-000000000002)";
+    const std::vector<std::string> lines{
+        log_prefix + "consent: round 6b6f: " + guest + " refused, which decides nothing: it has no veto; it says " +
+            quote + words + quote,
+        "2026-11-24 10:00:00.123 4242 ERROR oslo_messaging.rpc.server nova.exception.MigrationPreCheckError: "
+        "Migration pre-check error: " +
+            guest + " refuses: " + quote + words + quote,
+        "MigrationPreCheckError: Migration pre-check error: " + guest + " refuses: " + quote + words,
+        log_prefix + "Instance(display_name=" + quote + words + quote + ",uuid=" + mover + ")"};
+    for (const std::string& each : lines) {
+        CAPTURE(each);
+        const Records all = read_records(each + "\n");
+        CHECK(all.records.empty());
+        CHECK(all.passed_over == 1);
+    }
+}
+
+TEST_CASE("records: all keys, in their order, each of its kind, to the end of the line") {
+    const std::string good = record("refused", "guest instance-1", 1);
+    const std::string bad = GENERATE_COPY(
+        with(good, " advisory=0", ""), with(good, " asked=1 consented=0", " consented=0 asked=1"),
+        with(good, "asked=1", "asked=one"), with(good, "asked=1", "asked=99999999999"), with(good, "asked=1", "asked="),
+        with(good, "site=host2", "site=\"host2\""), with(good, "site=host2", "site="),
+        with(good, "decided_by=\"guest instance-1\"", "decided_by=guest"), with(good, "unasked=\"\"", "unasked=-"),
+        with(good, "reason=\"guest", "reason=\"\\guest"), good.substr(0, good.size() - 1), good + " guest.vcpus=64",
+        good + "\"", with(good, "verdict=refused", "verdict=perhaps"));
+    CAPTURE(bad);
+    const Records all = read_records(log_prefix + bad + "\n" + log_prefix + good + "\n");
+    CHECK(all.records.size() == 1);
+    CHECK(all.passed_over == 1);
 }
 
 TEST_CASE("records: what consentctl ask --json prints, several after each other") {
@@ -118,18 +168,14 @@ TEST_CASE("policy simulate: each effect") {
     CHECK(effect(red_agrees, refused) == "not known");  // whose guest it was is not in the line
     CHECK(effect(all_agree, line("failed", "error libvirt", 0)) == "no decision");
     CHECK(effect("accept_incoming: refuse\n", consented) == "now refused");
-    CHECK(effect("mode: audit\n", line("refused", "guest instance-1", 1, " standing=1")) ==
-          "not known");  // a rule's word
-    CHECK(effect(guests_agree, line("refused", "guest instance-1", 0, " standing=1")) == "now consented");
+    CHECK(effect("mode: audit\n", line("refused", "guest instance-1", 1, 1)) == "not known");  // a rule's word
+    CHECK(effect(guests_agree, line("refused", "guest instance-1", 0, 1)) == "now consented");
     CHECK(effect("mode: audit\n", line("refused", "hypervisor host2", 2)) == "not known");  // its guests never answered
 }
 
 TEST_CASE("policy simulate: at the source the mover is judged, and the site's facts are not the host's own") {
     const Folder folder;
-    const std::string at_source = [] {
-        std::string text = line("consented", "all voters", 1);
-        return text.replace(text.find("gate=destination"), 16, "gate=source");
-    }();
+    const std::string at_source = with(line("consented", "all voters", 1), "gate=destination", "gate=source");
     const auto effect = [&](const std::string& rules) {
         return run({"simulate", "--json", "-p", folder.write("p.yaml", rules), "-r", folder.write("log", at_source)})
             .json()["decisions"][0]["effect"]
@@ -161,6 +207,26 @@ TEST_CASE("policy simulate: an inventory tells what the records do not") {
     CAPTURE(ran.out);
     CHECK(ran.says("1 now refused"));
     CHECK(ran.says("billing, rule apart"));
+}
+
+TEST_CASE("policy simulate: nothing of a record reaches the terminal as more than text") {
+    const Folder folder;
+    const std::string policy = folder.write(
+        "p.yaml", "rules: [{name: a, when: {me.kind: s== neighbour, guest.id: s!= x}, answer: refuse, because: late}]");
+    const std::string escapes = R"("\u001b[2J\u009b2J")";
+    const std::string good = line("consented", "all voters", 1);
+    const std::string lines = good + with(good, "\"all voters\"", escapes) + with(good, "host2", escapes) +
+                              with(good, mover, "\x1b[2J\xc2\x9b\x32J");
+    const std::string asked = R"({"verdict": "consented", "round": )" + escapes + R"(, "host": )" + escapes +
+                              R"(, "source": )" + escapes + R"(, "mover": {"id": )" + escapes +
+                              R"(}, "voters": [{"id": )" + escapes + "}]}";
+    const std::string records = folder.write("records", GENERATE_COPY(lines, asked));
+    const Ran ran = run({"simulate", "-p", policy, "-r", records, GENERATE("--all", "--json")});
+    CAPTURE(ran.out);
+    CHECK(ran.code == 1);
+    CHECK(ran.says("[2J"));
+    CHECK_FALSE(ran.says("\x1b"));
+    CHECK_FALSE(ran.says("\xc2\x9b"));
 }
 
 TEST_CASE("policy simulate: one host's decisions alone; none of them is an error") {
