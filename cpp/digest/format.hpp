@@ -5,8 +5,9 @@
 //   rules      S|SOURCE|ORIGIN|{rule}               one source's rules; numbered from 0 as they come
 //   rule       R|NAME|ANSWER|BECAUSE|{condition}
 //   condition  ?|FACT|EXPRESSION|  or  all|{condition})|  any|{condition})|  not|{condition})|
-//   group      G|KIND|VOTERS|ANSWERING|VETO|RULES|  voters whose rules come to the same; VETO + or -, RULES the numbers of
-//                                                   their rules, a blank between, in the order in which they count
+//   group      G|KIND|VOTERS|ANSWERING|VETO|RULES|  voters whose rules come to the same; VETO + (their own refusal
+//                                                   binds), - (it does not) or ~ (as a budget allows), RULES the numbers
+//                                                   of their rules, a blank between, in the order in which they count
 //
 // A field ends with |. In it, a byte outside of printable ASCII, % and | stand as % and two upper-case hex digits. HASH is
 // hash_of() of all but itself, 16 lower-case hex digits: one byte changed anywhere changes it.

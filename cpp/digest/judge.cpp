@@ -71,8 +71,10 @@ const SourcedRules* Digest::judge_group(const Group& group, Mover& mover, Judgem
             return nullptr;
         }
         if (ruling.answer == StandingAnswer::ask) { break; }
-        const bool refuses = ruling.answer == StandingAnswer::refuse;
-        return refuses && binds(sourced.source, ruling.answer, group.veto) ? &sourced : nullptr;
+        if (ruling.answer != StandingAnswer::refuse) { return nullptr; }
+        if (is_operators(sourced.source) || group.own == OwnRefusal::binds) { return &sourced; }
+        if (group.own == OwnRefusal::limited) { count(judgement.to_ask, group.voters); }
+        return nullptr;
     }
     count(judgement.to_ask, group.answering);
     return nullptr;

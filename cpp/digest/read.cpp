@@ -17,6 +17,7 @@ constexpr std::array modes{Mode::off, Mode::audit, Mode::enforce};
 constexpr std::array kinds{VoterKind::neighbour, VoterKind::mover, VoterKind::hypervisor};
 constexpr std::array answers{StandingAnswer::consent, StandingAnswer::refuse, StandingAnswer::ask,
                              StandingAnswer::abstain};
+constexpr std::array own_refusals{OwnRefusal::binds, OwnRefusal::advice, OwnRefusal::limited};
 constexpr std::array groups{ConditionKind::all, ConditionKind::any, ConditionKind::none};
 
 constexpr std::uint64_t max_at = 99'999'999'999;  // the year 5138
@@ -119,8 +120,7 @@ class Digest::Reader {
             !take_count(fields_, group.answering) || group.voters == 0 || group.answering > group.voters) {
             return false;
         }
-        group.veto = fields_.take_word("+");
-        if (!group.veto && !fields_.take_word("-")) { return false; }
+        if (!take_word(fields_, own_refusals, group.own)) { return false; }
         const std::string_view written = fields_.peek();
         std::string numbers;
         if (!take_text(fields_, numbers) || numbers != written) { return false; }

@@ -22,11 +22,11 @@ struct Set {
 
 struct Group {
     VoterKind kind = VoterKind::neighbour;
-    bool veto = true;
+    OwnRefusal own = OwnRefusal::binds;
     std::vector<std::size_t> sets;
 
     friend bool operator<(const Group& a, const Group& b) {
-        return std::tie(a.kind, a.veto, a.sets) < std::tie(b.kind, b.veto, b.sets);
+        return std::tie(a.kind, a.own, a.sets) < std::tie(b.kind, b.own, b.sets);
     }
 };
 
@@ -109,7 +109,7 @@ class Page {
         put(line, to_string(group.kind));
         put(line, std::to_string(voters.all));
         put(line, std::to_string(voters.answering));
-        put(line, group.veto ? "+" : "-");
+        put(line, to_string(group.own));
         std::string rules;
         for (const std::size_t set : group.sets) {
             rules += rules.empty() ? "" : " ";
@@ -129,8 +129,8 @@ class Page {
 class Writer {
   public:
     void add(const DigestVoter& voter) {
-        Group group{voter.kind, voter.policy.veto, {}};
-        bool vetoes = false;  // its own refusal is there to count or not
+        Group group{voter.kind, OwnRefusal::binds, {}};
+        bool refuses = false;  // by a word of its own
         bool decided = false;
         for (std::size_t order = 0; order < source_count && !decided; ++order) {
             for (const SourcedRules& sourced : voter.policy.sources) {
@@ -141,11 +141,12 @@ class Writer {
                 if (rest.empty()) { continue; }
                 decided = rest.back().when.empty();
                 group.sets.push_back(number_of(sourced, rest));
-                vetoes = vetoes || (!is_operators(sourced.source) && sets_[group.sets.back()].refuses);
+                refuses = refuses || (!is_operators(sourced.source) && sets_[group.sets.back()].refuses);
             }
         }
         if (group.sets.empty() && !voter.answers) { return; }  // no vote, whoever moves
-        group.veto = group.veto || !vetoes;
+        if (refuses && !voter.policy.veto) { group.own = OwnRefusal::advice; }
+        if (refuses && voter.policy.veto && voter.limited) { group.own = OwnRefusal::limited; }
         Voters& voters = groups_[std::move(group)];
         ++voters.all;
         voters.answering += voter.answers ? 1U : 0U;
@@ -206,7 +207,7 @@ class Writer {
     /// The group by its operators' rules alone. Who has others is to be asked instead.
     std::pair<Group, Voters> operators_part(const Entry& entry) const {
         const auto& [group, voters] = entry;
-        Group part{group.kind, true, {}};
+        Group part{group.kind, OwnRefusal::binds, {}};
         for (const std::size_t set : group.sets) {
             if (sets_[set].operators) { part.sets.push_back(set); }
         }
@@ -214,11 +215,12 @@ class Writer {
         return {part, {voters.all, voters.all}};
     }
 
-    /// What can refuse first, for that alone spares a request, operators before others; of those the most voters.
+    /// The hypervisor first; then what can refuse, for that alone spares a request, operators before others; of those the
+    /// most voters.
     std::vector<const Entry*> by_worth() const {
         std::vector<std::pair<int, const Entry*>> entries;
         for (const Entry& entry : groups_) {
-            int worth = 0;
+            int worth = entry.first.kind == VoterKind::hypervisor ? 3 : 0;
             for (const std::size_t set : entry.first.sets) {
                 if (sets_[set].refuses) { worth = std::max(worth, sets_[set].operators ? 2 : 1); }
             }

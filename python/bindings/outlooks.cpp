@@ -38,7 +38,7 @@ std::string write(std::string_view mode, std::int64_t at, const py::sequence& vo
             throw std::invalid_argument(voter.path("policy") + ": must be a StandingPolicy");
         }
         source.voters.push_back({voter.kind("kind"), policy.cast<const StandingPolicy&>(),
-                                 to_facts(voter.object("facts")), voter.flag("answers")});
+                                 to_facts(voter.object("facts")), voter.flag("answers"), voter.flag("limited")});
     }
     const py::gil_scoped_release release;
     return write_digest(source);

@@ -25,12 +25,15 @@ class DigestVoter:
             hypervisor that has an accept_incoming has it as the last HOST rule, and `answers`.
         facts: me.* and site.* as they are now, and what the host's file states.
         answers: it would be asked where its policy says ask; else ASK of it is no vote at all.
+        limited: its own refusal binds, if it has a veto, as often as a budget allows, which the gate
+            alone can count: foretold as ASK.
     """
 
     kind: VoterKind
     policy: StandingPolicy
     facts: Facts = field(default_factory=dict)
     answers: bool = False
+    limited: bool = False
 
 
 def write_digest(mode: Mode, at: int, voters: Sequence[DigestVoter], refusals: int = 0) -> str:

@@ -102,6 +102,7 @@ class RuleSet:
     """Rules, read and checked once."""
 
     _rules: _native.RuleSet
+    _names: frozenset[str] | None
 
     def __init__(self) -> None:
         """Not to be called: rules are read by `parse` and `of_properties`.
@@ -116,6 +117,7 @@ class RuleSet:
         """Wraps what the core has read."""
         made = cls.__new__(cls)
         made._rules = native
+        made._names = None
         return made
 
     @classmethod
@@ -161,6 +163,12 @@ class RuleSet:
     def facts(self) -> list[str]:
         """Names of the facts that the conditions look at, one for each condition. Any thread."""
         return self._rules.facts()
+
+    def asks(self, name: str) -> bool:
+        """Whether a condition looks at that fact. Any thread; looked up once."""
+        if self._names is None:
+            self._names = frozenset(self._rules.facts())
+        return name in self._names
 
     def evaluate_many(self, cases: Sequence[Facts]) -> list[Ruling]:
         """The same for many cases in one call; one ruling a case, in their order.

@@ -24,6 +24,17 @@ namespace consent {
 inline constexpr int digest_version = 1;
 inline constexpr std::size_t max_digest_bytes = 16 * 1024;
 
+/// What a voter's own refusal (image, metadata, agent) comes to.
+enum class OwnRefusal : std::uint8_t {
+    binds,
+    advice,   ///< it has no veto
+    limited,  ///< it binds as often as a budget allows, which only the gate can count: foretold as ask
+};
+/// As a digest has it.
+[[nodiscard]] constexpr std::string_view to_string(OwnRefusal own) noexcept {
+    return own == OwnRefusal::binds ? "+" : own == OwnRefusal::advice ? "-" : "~";
+}
+
 /// One voter as the host sees it now. Rules that cannot be read stand there as one that always answers ask. A hypervisor
 /// that has an accept_incoming has it twice: as the last rule of its own, and as being there to be asked.
 struct DigestVoter {
@@ -31,6 +42,7 @@ struct DigestVoter {
     StandingPolicy policy;
     FactSet facts;         ///< me.* and site.* as they are now, and what the host's files state
     bool answers = false;  ///< it would be asked where its policy says ask; else `ask` of it is no vote at all
+    bool limited = false;  ///< its veto, if it has one, counts only so often
 };
 
 struct DigestSource {
@@ -124,7 +136,7 @@ class Digest {
         VoterKind kind = VoterKind::neighbour;
         std::uint32_t voters = 0;
         std::uint32_t answering = 0;
-        bool veto = true;
+        OwnRefusal own = OwnRefusal::binds;
         std::uint32_t first = 0;  // its rules in order_
         std::uint32_t end = 0;
     };

@@ -125,6 +125,8 @@ DigestSource digest_of(const Host& host) {
     for (const Party& party : host.parties) {
         DigestVoter voter{party.voter.kind, party.policy, party.facts, party.connected};
         add(voter.facts, host.facts, known_to_host);
+        voter.limited = party.limited;
+        voter.policy.veto = voter.policy.veto || party.limited;  // the gate may find the budget spent since
         if (party.voter.kind == VoterKind::hypervisor && party.connected) {
             const StandingAnswer answer =
                 *party.live == Answer::refuse ? StandingAnswer::refuse : StandingAnswer::consent;
@@ -146,7 +148,9 @@ Outlook outlook_without_digest(const Cloud& cloud, const DigestSource& source) {
         FactSet facts = voter.facts;
         add(facts, cloud.mover, known_to_both);
         const StandingVote said = vote(voter.policy, facts);
-        if (said.answer == StandingAnswer::refuse && said.binding) { return Outlook::refuse; }
+        const bool counted = voter.limited && said.source && !is_operators(*said.source);
+        if (said.answer == StandingAnswer::refuse && said.binding && !counted) { return Outlook::refuse; }
+        open = open || (said.answer == StandingAnswer::refuse && counted);
         open = open || (said.answer == StandingAnswer::ask && (voter.answers || !said.why.empty()));
     }
     return open ? Outlook::ask : Outlook::consent;

@@ -64,6 +64,7 @@ struct Party {
     StandingPolicy policy;
     FactSet facts;
     bool connected = false;      ///< its agent is; of a hypervisor: it has an accept_incoming
+    bool limited = false;        ///< its veto counts only so often
     std::optional<Answer> live;  ///< what it says when it is asked; nothing: silence
 };
 
@@ -115,6 +116,7 @@ class CloudMaker {
         Party party;
         party.voter.id = party.voter.name = "guest-" + std::to_string(number);
         party.policy.veto = chance_.odds(60);
+        party.limited = chance_.odds(25);
         party.policy.sources.push_back({Source::host, "host.yaml", of_host});
         for (const Source source : {Source::agent, Source::metadata, Source::image, Source::flavor}) {
             if (chance_.odds(35)) {

@@ -77,6 +77,21 @@ TEST_CASE("a tenant's refusal without a veto decides nothing") {
     }
 }
 
+TEST_CASE("a refusal that a budget limits is ask, a consent beside it is one") {
+    for (const Source from : {Source::flavor, Source::metadata}) {
+        DigestVoter voter = neighbour(from, {small_only, welcome});
+        voter.limited = true;
+        const Judgement judgement = judged({voter});
+        CHECK(judgement.outlook == (from == Source::flavor ? Outlook::refuse : Outlook::ask));
+        CHECK(judgement.to_ask == (from == Source::flavor ? 0U : 1U));
+        FactSet small;
+        small.set("guest.vcpus", "1");
+        CHECK(read(write_digest(source({voter}))).judge(small, noon, 120).outlook == Outlook::consent);
+        voter.policy.veto = false;
+        CHECK(judged({voter}).outlook == (from == Source::flavor ? Outlook::refuse : Outlook::consent));
+    }
+}
+
 TEST_CASE("what the host knows of a voter is decided there, whatever order its sources are given in") {
     DigestVoter voter = neighbour(
         Source::image, {{"mine", {fact("me.project", "p1"), fact("guest.vcpus", "4")}, Says::refuse, "mine"}});
