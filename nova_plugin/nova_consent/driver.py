@@ -27,6 +27,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from consent_core import ConsentError, Mode, Voters, WorkerVoters
+from nova_consent.agents import Agents
 from nova_consent.conf import Options, read_options
 from nova_consent.facts import ACCEPT_INCOMING_STAT, DIGEST_STAT, MODE_STAT
 from nova_consent.gate import Gate
@@ -38,6 +39,12 @@ CONF = nova.conf.CONF
 
 CHANNEL = "org.openstack.consent.0"
 TRAITS = {Mode.ENFORCE: "CUSTOM_CONSENT_ENFORCE", Mode.AUDIT: "CUSTOM_CONSENT_AUDIT"}
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether libvirt says that there is no such domain any more."""
+    code = getattr(error, "get_error_code", lambda: None)()
+    return bool(code == libvirt_driver.libvirt.VIR_ERR_NO_DOMAIN)
 
 
 def fit_rpc(options: Options, rpc_response_timeout_s: float, long_rpc_timeout_s: float) -> Options:
@@ -119,6 +126,7 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     def _open_gate(self, host: str) -> None:
         self._consent_settings = HostSettings(self._consent_options, host=host)
         self._consent_voters = open_voters(self._consent_options, host, self._uri())
+        self._consent_agents = Agents(self._consent_voters)
         self._consent_gate = Gate(
             host, self._consent_options, self._consent_settings, self._consent_voters
         )
@@ -286,7 +294,7 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
             gate.host,
             self._consent_settings.current(),
             gate.standing,
-            self._consent_voters,
+            self._consent_agents,
             resources,
             self._consent_connected,
             gate.refusals_lately,
@@ -295,11 +303,17 @@ class ConsentLibvirtDriver(libvirt_driver.LibvirtDriver):  # type: ignore[misc]
     def _consent_connected(self) -> frozenset[str]:
         """UUIDs of the running guests whose channel libvirt shows as connected."""
         path = f"./devices/channel/target[@name='{CHANNEL}'][@state='connected']"
-        return frozenset(
-            guest.uuid
-            for guest in self._host.list_guests()
-            if etree.fromstring(guest.get_xml_desc()).find(path) is not None
-        )
+        found = set()
+        for guest in self._host.list_guests():
+            try:
+                description = guest.get_xml_desc()
+            except Exception as error:
+                if not _is_gone(error):
+                    raise
+                continue
+            if etree.fromstring(description).find(path) is not None:
+                found.add(guest.uuid)
+        return frozenset(found)
 
     def _consent_mode(self) -> Mode | None:
         """The mode in force; None while the host's file cannot be used (which settings.py has

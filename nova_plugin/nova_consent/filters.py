@@ -19,6 +19,7 @@ from nova.scheduler import filters
 from oslo_log import log as logging
 
 from nova_consent.forecast import FORECASTER, Forecast, name_of
+from nova_consent.standing import LIVE_MIGRATION
 
 LOG = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def _tell(spec: Any, forecast: Forecast, hosts: list[Any], passing: list[Any]) -
     """Logs which hosts are left out; when no host is left, each of them with its reason."""
     number = len(hosts) - len(passing)
     names = (name for host in hosts if (name := name_of(host)) in forecast.refusing)
-    if not passing:
+    if not passing and forecast.operation == LIVE_MIGRATION:  # others are begun by tenants
         for name in names:
             LOG.info(
                 "consent: %s of %s: %s is left out: %s",

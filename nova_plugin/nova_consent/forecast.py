@@ -24,7 +24,7 @@ from nova.scheduler import utils
 from oslo_log import log as logging
 
 from consent_core import Judgement, Mode, Outlook, Outlooks
-from nova_consent.conf import ConfigError, SchedulerOptions, read_scheduler_options
+from nova_consent.conf import SchedulerOptions, read_scheduler_options
 from nova_consent.facts import ACCEPT_INCOMING_STAT, DIGEST_STAT, MODE_STAT
 from nova_consent.standing import LIVE_MIGRATION, family
 
@@ -77,7 +77,7 @@ class Forecaster:
         if self._options is None:
             try:
                 self._options = read_scheduler_options(nova.conf.CONF)
-            except ConfigError as error:
+            except Exception as error:  # noqa: BLE001  a bad option must not fail requests
                 LOG.error("consent: %s; until then the defaults hold", error)
                 self._options = SchedulerOptions()
         return self._options
@@ -132,8 +132,8 @@ class Forecaster:
                 continue
             digest = stats.get(DIGEST_STAT)
             if digest:
-                digests[name_of(host)] = digest
-            if enforces and stats.get(ACCEPT_INCOMING_STAT) == "refuse":
+                digests[name_of(host)] = digest  # what follows is in it, with its date
+            elif enforces and stats.get(ACCEPT_INCOMING_STAT) == "refuse":
                 closed.add(name_of(host))
         return digests, closed
 
@@ -202,7 +202,12 @@ FORECASTER = Forecaster()
 
 
 def mover_facts(spec: Any, operation: str) -> dict[str, Any]:
-    """The facts of a mover that the scheduler knows exactly as the gate does."""
+    """The facts of a mover that the scheduler knows as the gate does.
+
+    But for one case, in which Nova itself schedules by the wrong flavor: after a resize that failed
+    on its new host the request spec holds the flavor that was not taken (conductor/manager.py,
+    _cold_migrate).
+    """
     flavor = spec.flavor
     facts: dict[str, Any] = {
         "operation": operation,

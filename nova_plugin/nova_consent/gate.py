@@ -287,10 +287,10 @@ class Gate:
         guests = self._guests(context, policy, deadline)
         lifetime_s = self._options.grant_lifetime_s
         said = fingerprint(guests, policy, instance.uuid)
-        self._granted_under.put(instance.uuid, said, lifetime_s)
-        heard, report = self._ask_neighbours(
-            context, instance, policy, guests, deadline, lifetime_s, reference
-        )
+        # The grant's life begins when the round ends.
+        self._granted_under.put(instance.uuid, said, lifetime_s + self._options.round_deadline_s)
+        heard = self._hear_neighbours(context, instance, policy, guests, deadline)
+        report = self._ask_neighbours(instance, policy, heard, deadline, lifetime_s, reference)
         reason = self._settle(policy, occasion, report, heard)
         if not reason and report.verdict is not State.CONSENTED:
             key = (context.request_id, instance.uuid)
@@ -322,24 +322,35 @@ class Gate:
         )
         return refusal
 
-    def _ask_neighbours(
+    def _hear_neighbours(
         self,
         context: Any,
         instance: Any,
         policy: Policy,
         guests: tuple[Guest, ...],
         deadline: float,
-        grant_lifetime_s: float,
-        reference: str,
-    ) -> tuple[Heard, RoundReport]:
+    ) -> Heard:
+        """What hypervisor and neighbours have said beforehand."""
         neighbours = [guest for guest in guests if guest.id != instance.uuid]
         known = {
-            "source.host": instance.host or "",
             **self.standing.site(guests, policy, instance.uuid),
+            "source.host": instance.host or "",
         }
-        heard = self._hear(
+        return self._hear(
             context, instance, policy, neighbours, known, policy.accept_incoming, deadline
         )
+
+    def _ask_neighbours(
+        self,
+        instance: Any,
+        policy: Policy,
+        heard: Heard,
+        deadline: float,
+        grant_lifetime_s: float,
+        reference: str,
+    ) -> RoundReport:
+        """Asks whoever has not been heard."""
+        neighbours = list(heard.guests.values())
         listed = sorted({*policy.voters_listed, *(g.id for g in neighbours if g.listed)})
         request = RoundRequest(
             subject=self._subject(instance, source=instance.host or "", site=self.host),
@@ -355,7 +366,7 @@ class Gate:
             grant_lifetime_s=grant_lifetime_s,
             round=reference,
         )
-        return heard, self._run(request, deadline)
+        return self._run(request, deadline)
 
     def _hear(
         self,
@@ -378,11 +389,9 @@ class Gate:
         mover = self._read(deadline, lambda: mover_facts(instance))
         now = datetime.datetime.now(datetime.timezone.utc)
         case = {**known, **time_facts(policy, now), **mover}
+        if policy.asks_tags or any(guest.asks_tags for guest in there.values()):
+            case["guest.tag"] = self._read(deadline, lambda: facts.tags_of(context, instance))
         votes = self._votes(hypervisor, there, instance, case, deadline)
-        if [vote for vote in votes.values() if "guest.tag" in vote.why]:
-            tags = self._read(deadline, lambda: facts.tags_of(context, instance))
-            case = {**case, "guest.tag": tags}
-            votes = self._votes(hypervisor, there, instance, case, deadline)
         mine = votes.get(self.host)
         if mine is not None and mine.why:
             LOG.info(
@@ -520,9 +529,10 @@ class Gate:
         ):
             return ""  # asked a moment ago, and audit lets through whatever is said now
         guests = self._guests(context, policy, deadline)
+        heard = self._hear_neighbours(context, instance, policy, guests, deadline)
         if grant is not None:
-            said = fingerprint(guests, policy, instance.uuid)
-            if self._granted_under.get(instance.uuid) == said:
+            why = self._why_again(instance, policy, guests, heard)
+            if not why:
                 LOG.debug(
                     "consent: grant %s of round %s claimed for %s",
                     grant.id,
@@ -531,12 +541,12 @@ class Gate:
                 )
                 return ""
             LOG.info(
-                "consent: grant %s of round %s for %s is judged again: somebody on %s has said "
-                "something else beforehand since",
+                "consent: grant %s of round %s for %s is judged again on %s: %s",
                 grant.id,
                 grant.round,
                 instance.uuid,
                 self.host,
+                why,
             )
         migration = self._noted(
             deadline, lambda: facts.migration_under_way(context, instance), None
@@ -550,10 +560,23 @@ class Gate:
         )
         # No budget here: a host was found, and the time since was spent in the source's queue. Nor
         # a grant: it would be claimed at once.
-        heard, report = self._ask_neighbours(
-            context, instance, policy, guests, deadline, 0.0, reference
-        )
+        report = self._ask_neighbours(instance, policy, heard, deadline, 0.0, reference)
         return self._settle(policy, occasion, report, heard)
+
+    def _why_again(
+        self, instance: Any, policy: Policy, guests: tuple[Guest, ...], heard: Heard
+    ) -> str:
+        """Why a grant is not enough any more; empty: it is. Whoever has said nothing beforehand is
+        not asked twice; but of a host that has changed since, the same rules may say something else.
+        """
+        under = self._granted_under.get(instance.uuid)
+        if under is None:
+            return "it is not known any more what was said beforehand then"
+        if under != fingerprint(guests, policy, instance.uuid):
+            return "somebody has said something else beforehand since"
+        if any(each.answer is Answer.REFUSE and each.voter.binding for each in heard.spoken):
+            return "the host has changed since, and a rule refuses now"
+        return ""
 
     # -- rounds --
 

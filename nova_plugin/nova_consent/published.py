@@ -21,11 +21,11 @@ from consent_core import (
     RuleSet,
     StandingPolicy,
     VoterKind,
-    Voters,
     write_digest,
 )
 from nova_consent import facts
-from nova_consent.offload import offload, within
+from nova_consent.agents import Agents
+from nova_consent.offload import within
 from nova_consent.settings import Policy
 from nova_consent.standing import LIVE_MIGRATION, Guest, Standing
 
@@ -33,9 +33,6 @@ LOG = logging.getLogger(__name__)
 
 READ_S = 5.0
 """For each read, of Nova's database and of libvirt."""
-AGENTS_S = 5.0
-"""For agents to say their rules. No less than rounds give their voters by default: a worker of which
-nothing is heard by then counts as stuck, and is ended with all rounds that it serves."""
 
 Connected = Callable[[], frozenset[str]]
 """Gives the UUIDs of guests in which an agent has the channel open; may block, may raise."""
@@ -45,7 +42,7 @@ def make_digest(
     host: str,
     policy: Policy,
     standing: Standing,
-    voters: Voters,
+    agents: Agents,
     resources: Mapping[str, Any],
     connected: Connected,
     refusals: int,
@@ -57,12 +54,13 @@ def make_digest(
     """
     standing.measure(resources)
     if policy.mode is Mode.OFF:
-        standing.hear_agents({})
         return ""
     context = nova_context.get_admin_context()
     instances = within(READ_S, lambda: facts.guests_of(context, host))
-    agents = _connected(connected)
-    _hear_agents(standing, voters, [each.uuid for each in instances], agents)
+    reachable = _connected(connected)
+    standing.hear_agents(
+        agents.hear([i.uuid for i in instances if reachable is None or i.uuid in reachable])
+    )
     guests = standing.guests(instances, policy)
     site = standing.site(guests, policy)
     mine = [
@@ -76,12 +74,13 @@ def make_digest(
     mine += [
         DigestVoter(
             kind=VoterKind.NEIGHBOUR,
-            policy=guest.foretold or StandingPolicy((), veto=guest.veto),
+            policy=guest.policy or StandingPolicy((), veto=guest.veto),
             facts={**site, **guest.me, "me.kind": VoterKind.NEIGHBOUR.value},
-            answers=answers or guest.own_word,
+            answers=answers,
+            limited=guest.limited,
         )
         for guest in guests
-        if (answers := _answers(guest, policy, agents)) or guest.policy is not None
+        if (answers := _answers(guest, policy, reachable)) or guest.policy is not None
     ]
     return write_digest(policy.mode, int(time.time()), mine, refusals=refusals)
 
@@ -95,25 +94,9 @@ def _connected(connected: Connected) -> frozenset[str] | None:
         return None
 
 
-def _hear_agents(
-    standing: Standing, voters: Voters, guests: list[str], agents: frozenset[str] | None
-) -> None:
-    """Has agents say their rules. Who does not in time has said nothing."""
-    ask = getattr(voters, "policies", None)
-    wanted = [guest for guest in guests if agents is None or guest in agents]
-    if ask is None or not wanted:
-        standing.hear_agents({})
-        return
-    try:
-        standing.hear_agents(offload(voters, "policies", wanted, AGENTS_S))
-    except Exception as error:  # noqa: BLE001  whatever it is, the digest can do without
-        LOG.warning("consent: what agents say beforehand is not known: %s", error)
-        standing.hear_agents({})
-
-
-def _answers(guest: Guest, policy: Policy, agents: frozenset[str] | None) -> bool:
+def _answers(guest: Guest, policy: Policy, reachable: frozenset[str] | None) -> bool:
     """Whether it would be asked."""
-    return (agents is None or guest.id in agents) and (guest.listed or not policy.listed)
+    return (reachable is None or guest.id in reachable) and (guest.listed or not policy.listed)
 
 
 def _word(policy: Policy) -> RuleSet:

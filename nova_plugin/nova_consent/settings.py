@@ -65,6 +65,8 @@ class Policy:
     """UUIDs and projects that the host's file entitles, besides what flavors say."""
     rules: RuleSet | None
     """Of the host's files; None: they hold none."""
+    asks_tags: bool
+    """They look at the tags of the VM that is to move, which take a read."""
     facts: Mapping[str, str]
     """What the operator states of this host, by names such as site.aggregates."""
     utc_offset_min: int
@@ -170,6 +172,7 @@ class HostSettings:
             veto_all=options.veto_all and host.veto is None,
             veto=frozenset(host.veto or ()),
             rules=host.rules,
+            asks_tags=host.rules is not None and host.rules.asks("guest.tag"),
             facts=host.facts,
             utc_offset_min=host.utc_offset_min or 0,
             version=self._reads,

@@ -16,8 +16,7 @@ import datetime
 import hashlib
 import json
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oslo_log import log as logging
@@ -31,6 +30,8 @@ LOG = logging.getLogger(__name__)
 
 Facts = Mapping[str, Any]
 """Names to values, as consent_core takes them: text, numbers, lists of text."""
+_Kept = collections.OrderedDict[tuple[Any, ...], tuple[tuple[tuple[str, str], ...], RuleSet]]
+"""Rules as parsed, with the texts that they were parsed from."""
 
 RULE_SPEC = "consent:rule:"
 """Extra specs of flavors and keys of server metadata begin so; the rule's name follows."""
@@ -46,24 +47,15 @@ OPERATORS = (Source.HOST, Source.FLAVOR)
 
 _CUT = 255
 """Characters at which Nova cuts image properties: one that long may have been longer."""
-_AGENTS_FOR_S = 300.0
-"""How long what agents said last holds; they are asked each time the host reports its resources."""
 _PARSED = 4096
-_PARSED_CHARACTERS = 2 * 1024 * 1024
-"""Of the texts of rules that are kept parsed; parsed they take some tens of times that."""
+"""Texts of rules that are kept parsed: of operators, and again of guests' own."""
 _OWN_CONDITIONS = 128
-HIDDEN = (
-    "guest.id",
-    "guest.project",
-    "guest.tag",
-    "guest.image.",
-    "source.",
-    "site.host",
-    "site.projects",
-    "site.zone",
-    "site.aggregates",
-)
-"""Beginnings of the names of facts that no guest is told in clear."""
+_OWN_CHARACTERS = 16 * 1024
+"""Of one source of a guest: as much as its agent may say."""
+TOLD = ("operation", "guest.vcpus", "guest.memory_mib")
+"""Facts of a move that every guest is told when it is asked."""
+_OWN = ("me.", "time.")
+"""Beginnings of the names of facts that a guest knows by itself."""
 _LONGEST_NAME = 255
 """Bytes of a fact's name (consent::max_fact_name_bytes)."""
 _OF_THIS_HOST = ("host", "zone", "aggregates", "traits")
@@ -83,15 +75,14 @@ class Guest:
     """The operator named it as a voter."""
     veto: bool
     """Its own refusal counts: it is entitled, and its budget is not spent."""
+    limited: bool
+    """But only so often, which a gate alone can count."""
     spent: str
     """The budget that is spent; empty: none."""
     policy: StandingPolicy | None
     """None: nothing was said."""
-    foretold: StandingPolicy | None
-    """What of it a scheduler may go by: without the guest's own word where its refusals use up a
-    budget, which only a gate can count."""
-    own_word: bool
-    """Something is left out there."""
+    asks_tags: bool
+    """Its policy looks at the tags of the VM that is to move."""
     me: Facts
     said: str
     """Its own words in one text, whoever wrote them; another text when one of them changed."""
@@ -104,18 +95,17 @@ class Standing:
         self,
         host: str,
         budgets: VetoBudgets,
-        clock: Callable[[], float] = time.monotonic,
         opaque: bool = False,
     ) -> None:
-        """`opaque`: guests' own rules may not look at what no guest is told (HIDDEN)."""
+        """`opaque`: guests' own rules may look only at what guests are told or know."""
         self._host = host
         self._opaque = opaque
-        self._characters = 0
         self._budgets = budgets
-        self._clock = clock
         self._lock = threading.Lock()
-        self._parsed: collections.OrderedDict[tuple[Any, ...], RuleSet] = collections.OrderedDict()
-        self._agents: tuple[float, Mapping[str, str]] = (0.0, {})
+        # Apart, so that no tenant's words drive out operators'; of a guest only the newest.
+        self._operators: _Kept = collections.OrderedDict()
+        self._own: _Kept = collections.OrderedDict()
+        self._agents: Mapping[str, str] = {}
         self._numbers: Facts = {}
         self._unusable = RuleSet.parse('[{"name": "unusable", "answer": "ask"}]', "")
 
@@ -134,16 +124,14 @@ class Standing:
         }
 
     def hear_agents(self, rules: Mapping[str, str]) -> None:
-        """Takes what agents say now, by their guests' UUIDs, in place of what they said before."""
-        self._agents = (self._clock(), dict(rules))
+        """Takes what agents say, by their guests' UUIDs, in place of what they said before."""
+        self._agents = dict(rules)
 
     # -- guests --
 
     def guests(self, instances: Iterable[Any], policy: Policy) -> tuple[Guest, ...]:
         """What was said for each of these instances (facts.guests_of), in order of UUID."""
-        heard_at, agents = self._agents
-        if self._clock() - heard_at > _AGENTS_FOR_S:
-            agents = {}
+        agents = self._agents
         found = [
             self._guest(each, policy, agents.get(each.uuid, ""))
             for each in instances
@@ -168,7 +156,7 @@ class Standing:
             image = _named(instance.system_metadata, RULE_IMAGE_PROPERTY)
             words.append((Source.IMAGE, "image", image))
             words.append((Source.METADATA, "metadata", _named(instance.metadata, RULE_SPEC)))
-            words.append((Source.AGENT, "agent", {"": agent} if agent else {}))
+            words.append((Source.AGENT, "agent", {"": agent} if agent not in ("", "[]") else {}))
         words = [each for each in words if each[2]]
         sources = [(Source.HOST, HOST_FILE, policy.rules)] if policy.rules else []
         sources += [
@@ -176,9 +164,6 @@ class Standing:
             for source, origin, texts in words
         ]
         veto = entitled and not spent
-        operators = [each for each in sources if each[0] in OPERATORS]
-        own_word = veto and self._budgets.limited and len(operators) < len(sources)
-        foretold = operators if own_word else sources
         return Guest(
             id=instance.uuid,
             name=(instance.name or "").encode(errors="replace")[:255].decode(errors="ignore"),
@@ -187,10 +172,12 @@ class Standing:
             memory_mib=instance.memory_mb or 0,
             listed=listed,
             veto=veto,
+            limited=self._budgets.limited,
             spent=spent if entitled else "",
             policy=StandingPolicy(sources, veto=veto) if sources else None,
-            foretold=StandingPolicy(foretold, veto=veto) if foretold else None,
-            own_word=own_word,
+            asks_tags=any(
+                rules.asks("guest.tag") for source, _, rules in sources if source is not Source.HOST
+            ),
             me={
                 "me.id": instance.uuid,
                 "me.project": project,
@@ -204,12 +191,19 @@ class Standing:
 
     def _rules(self, source: Source, origin: str, texts: Mapping[str, str], guest: str) -> RuleSet:
         """The rules of one source, parsed once a text. What cannot be taken says ask."""
-        key = (source, origin, *sorted(texts.items()))
+        written = tuple(sorted(texts.items()))
+        kept = self._operators if source in OPERATORS else self._own
+        key = (origin, written) if source in OPERATORS else (guest, source)
         with self._lock:
-            if key in self._parsed:
-                self._parsed.move_to_end(key)
-                return self._parsed[key]
+            known = kept.get(key)
+            if known is not None and known[0] == written:
+                kept.move_to_end(key)
+                return known[1]
         try:
+            if source not in OPERATORS and _length(texts) > _OWN_CHARACTERS:
+                raise ConsentError(
+                    f"longer than {_OWN_CHARACTERS} characters together; say it in fewer"
+                )
             rules = (
                 RuleSet.parse(texts[""], origin)
                 if source is Source.AGENT
@@ -227,12 +221,10 @@ class Standing:
             )
             rules = self._unusable
         with self._lock:
-            if key not in self._parsed:
-                self._parsed[key] = rules
-                self._characters += _size(key)
-            while len(self._parsed) > _PARSED or self._characters > _PARSED_CHARACTERS:
-                old, _ = self._parsed.popitem(last=False)
-                self._characters -= _size(old)
+            kept[key] = (written, rules)
+            kept.move_to_end(key)
+            if len(kept) > _PARSED:
+                kept.popitem(last=False)
         return rules
 
     def _check_own(self, rules: RuleSet) -> None:
@@ -242,10 +234,11 @@ class Standing:
         names = rules.facts()
         if len(names) > _OWN_CONDITIONS:
             raise ConsentError(f"more than {_OWN_CONDITIONS} conditions; say it in fewer")
-        hidden = [name for name in names if name.startswith(HIDDEN)] if self._opaque else []
-        if hidden:
+        hidden = [name for name in names if name not in TOLD and not name.startswith(_OWN)]
+        if hidden and self._opaque:
             raise ConsentError(
-                f"{hidden[0]} is told to no guest (disclose_to_neighbours = opaque); leave it out"
+                f"{hidden[0]} is told to no guest (disclose_to_neighbours = opaque): a guest's own "
+                f"rules may ask for {', '.join(TOLD)}, me.* and time.*"
             )
 
     # -- facts --
@@ -264,7 +257,7 @@ class Standing:
         """site.* of this host with these guests on it, `mover` (a UUID) not counted."""
         there = [guest for guest in guests if guest.id != mover]
         facts: dict[str, Any] = {
-            **{name: value for name, value in policy.facts.items() if name.startswith("site.")},
+            **policy.facts,
             **self._numbers,
             "site.host": self._host,
             "site.neighbours": len(there),
@@ -280,8 +273,12 @@ class Standing:
 
     def source(self, policy: Policy) -> Facts:
         """source.* of this host: what its operator states of it as site.* is true of it as a source."""
-        stated = {f"site.{name}": f"source.{name}" for name in _OF_THIS_HOST}
-        facts = {stated[name]: value for name, value in policy.facts.items() if name in stated}
+        mine = {f"site.{name}": f"source.{name}" for name in _OF_THIS_HOST}
+        facts = {
+            mine.get(name, name): value
+            for name, value in policy.facts.items()
+            if name in mine or not name.startswith("site.")
+        }
         return {**facts, "source.host": self._host}
 
 
@@ -351,9 +348,8 @@ def _named(values: Mapping[str, str] | None, prefix: str) -> dict[str, str]:
     }
 
 
-def _size(key: tuple[Any, ...]) -> int:
-    """Characters of the texts of which a key of parsed rules is made."""
-    return sum(len(name) + len(text) for name, text in key[2:])
+def _length(texts: Mapping[str, str]) -> int:
+    return sum(len(name) + len(text) for name, text in texts.items())
 
 
 def _says_yes(value: object) -> bool:

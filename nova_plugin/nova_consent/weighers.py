@@ -15,6 +15,7 @@ from nova.scheduler import utils, weights
 from oslo_log import log as logging
 
 from consent_core import Judgement, Outlook
+from nova_consent.conf import SchedulerOptions
 from nova_consent.forecast import FORECASTER, name_of
 
 LOG = logging.getLogger(__name__)
@@ -33,12 +34,13 @@ class ConsentWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
     def weight_multiplier(self, host_state: Any) -> float:
         """[consent] weight_multiplier, or what the host's aggregates say."""
-        multiplier = FORECASTER.options().weight_multiplier
+        multiplier = SchedulerOptions().weight_multiplier
         try:
+            multiplier = FORECASTER.options().weight_multiplier
             return float(
                 utils.get_weight_multiplier(host_state, "consent_weight_multiplier", multiplier)
             )
-        except Exception:  # noqa: BLE001  metadata that cannot be read counts for nothing
+        except Exception:  # noqa: BLE001  what cannot be read counts for nothing
             return multiplier
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> float:

@@ -224,7 +224,8 @@ def test_a_policy_changes_while_services_run(stage: Stage) -> None:
         by_owner = stage.move(host="host2", force=True)
         assert not by_owner.migration.completed
         assert NOISE in by_owner.record("host2", "destination")["reason"]
-        await_foretold(stage, Outlook.REFUSE, "host2", stage.mover)
+        # Not foretold as a refusal: it counts only so often, which the gate alone can tell.
+        await_foretold(stage, Outlook.ASK, "host2", stage.mover)
 
     agreed = stage.move(host="host2", force=True)
     assert agreed.migration.completed

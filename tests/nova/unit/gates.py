@@ -53,12 +53,16 @@ class GateTestCase(test.NoDBTestCase):
             host="host2",
         )
         node = SimpleNamespace(stats={})
+        guests = mock.patch.object(
+            objects.InstanceList, "get_by_filters", return_value=[self.instance]
+        )
+        self.read_guests = guests.start()
+        self.addCleanup(guests.stop)
         for target, method, value in (
             (objects.MigrationList, "get_by_filters", [self.migration]),
             (objects.InstanceAction, "get_by_request_id", SimpleNamespace(id=1)),
             (objects.InstanceActionEventList, "get_by_action", [check]),
             (objects.ComputeNodeList, "get_all_by_host", [node]),
-            (objects.InstanceList, "get_by_host", [self.instance]),
             (objects.Instance, "get_by_uuid", self.instance),
         ):
             patch = mock.patch.object(target, method, return_value=value)

@@ -28,7 +28,7 @@ class OpaqueTest(GateTestCase):
 
         def gate(name, method, answer, host="host2", said=None, file="", **options):
             (self.folder / "host.yaml").write_text(file)
-            self.get_by_host.return_value = [self.neighbour(**(said or {}))]
+            self.read_guests.return_value = [self.neighbour(**(said or {}))]
             made = self.make_gate(self.asked(answer), host, disclose_to_owner="opaque", **options)
             return name, made, method
 

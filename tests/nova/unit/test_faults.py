@@ -168,7 +168,7 @@ class FaultsTest(GateTestCase):
     def test_a_second_failure_at_each_call(self) -> None:
         """What is done about a failure may fail too, at each of its calls."""
         self.get_by_filters.side_effect = RuntimeError
-        self.get_by_host.side_effect = RuntimeError  # of voters = listed
+        self.read_guests.side_effect = RuntimeError  # of voters = listed
         self.plant(lambda point, left: left is None, mode="audit")
         refusing = exception.MigrationPreCheckError
         self.plant(lambda point, left: left is None or type(left) is refusing)
@@ -192,7 +192,7 @@ class FaultsTest(GateTestCase):
                         self.assertIs(kind, type(planter.run(make_call())), (mode, name))
 
     def test_the_reason_is_one_short_printable_line(self) -> None:
-        self.get_by_host.side_effect = ValueError("two\nlines \x1b[1m" + "x" * 100000)
+        self.read_guests.side_effect = ValueError("two\nlines \x1b[1m" + "x" * 100000)
         gate = self.make_gate(voters="listed")
         error = self.assertRaises(
             exception.MigrationPreCheckError, gate.incoming, self.context, self.instance, {}

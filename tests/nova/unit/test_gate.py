@@ -41,7 +41,7 @@ class GateTest(GateTestCase):
     def test_a_database_that_hangs_costs_no_more_than_a_round(self) -> None:
         release = threading.Event()
         self.addCleanup(release.set)
-        self.get_by_host.side_effect = lambda *a, **k: release.wait(30)
+        self.read_guests.side_effect = lambda *a, **k: release.wait(30)
         for mode in ("audit", "enforce"):
             gate = self.make_gate(mode=mode, voters="listed")
             began = time.monotonic()

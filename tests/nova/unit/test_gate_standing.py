@@ -30,7 +30,7 @@ class StandingGateTest(GateTestCase):
 
     def here(self, *instances: objects.Instance) -> None:
         """Who runs on the host, besides the VM that is to move."""
-        self.get_by_host.return_value = [self.instance, *instances]
+        self.read_guests.return_value = [self.instance, *instances]
 
     def refused(self, gate, method: str = "incoming") -> str:
         more = [{}] if method == "incoming" else []
@@ -116,23 +116,34 @@ class StandingGateTest(GateTestCase):
 
     def test_a_rule_that_hangs_on_what_is_not_known_asks(self) -> None:
         rule = "{when: {site.aggregates: <in> fast}, answer: refuse}"
-        self.here(self.neighbour(metadata={"consent:rule:a": rule}))
+        self.here(self.neighbour(extra_specs={"consent:rule:a": rule}))
         self.make_gate(self.voters).incoming(self.context, self.instance, {})
         self.assertEqual(1, len(self.voters.asked))
         self.assertNotIn(NEIGHBOUR, self.voters.asked[0]["select"]["exclude"])
         (self.folder / "host.yaml").write_text("facts: {site.aggregates: [fast]}\n")
         self.refused(self.make_gate(self.voters))
 
+    def test_tags_count_wherever_a_rule_asks_for_them(self) -> None:
+        self.here(self.neighbour())
+        for when in (
+            "{guest.image.os_distro: debian, guest.tag: <all-in> approved}",
+            "{any: [{all: [{guest.image.os_distro: debian}, {guest.tag: <all-in> approved}]}]}",
+        ):
+            (self.folder / "host.yaml").write_text(
+                f"rules: [{{name: a, when: {when}, answer: consent}}, {{name: b, answer: refuse}}]\n"
+            )
+            self.assertIn('by rule "b"', self.refused(self.make_gate(self.voters)))
+
     def test_tags_are_read_only_for_rules_that_ask_for_them(self) -> None:
         del self.instance.tags
         with mock.patch.object(objects.TagList, "get_by_resource_id") as read:
             read.return_value = [objects.Tag(tag="gold")]
-            self.get_by_host.return_value = [self.neighbour(metadata={"consent:rule:a": CONSENT})]
+            self.read_guests.return_value = [self.neighbour(metadata={"consent:rule:a": CONSENT})]
             gate = self.make_gate(self.voters)
             gate.incoming(self.context, self.instance, {})
             read.assert_not_called()
             rule = "{when: {guest.tag: <in> gold}, answer: refuse}"
-            self.get_by_host.return_value = [self.neighbour(metadata={"consent:rule:a": rule})]
+            self.read_guests.return_value = [self.neighbour(extra_specs={"consent:rule:a": rule})]
             self.refused(gate)
             read.assert_called_once()
 
@@ -208,7 +219,7 @@ class StandingGateTest(GateTestCase):
 
     def test_the_movers_site_is_known_to_its_rules(self) -> None:
         rule = "{when: {site.host: s== host2}, answer: refuse}"
-        self.instance.metadata = {"consent:rule:a": rule}
+        self.instance.flavor.extra_specs = {"consent:rule:a": rule}
         self.refused(self.make_gate(self.voters, "host1"), "outgoing")
         self.get_by_action.return_value = []  # Nova does not tell which host it is
         self.make_gate(self.voters, "host1").outgoing(self.context, self.instance)
@@ -252,12 +263,24 @@ class StandingGateTest(GateTestCase):
         self.here(self.neighbour(metadata={"consent:rule:a": CONSENT, "other": "x"}))
         self.assertEqual([], self.lines(lambda: gate.arriving(self.context, self.instance)))
 
+    def test_a_grant_is_worth_nothing_when_a_rule_refuses_now(self) -> None:
+        (self.folder / "host.yaml").write_text(
+            "rules: [{name: full, when: {site.neighbours: '>= 2'}, answer: refuse}]\n"
+        )
+        gate = self.make_gate(self.voters)
+        self.here(self.neighbour())
+        gate.incoming(self.context, self.instance, {})
+        self.here(self.neighbour(), self.neighbour(OTHER))
+        again, line = self.lines(lambda: gate.arriving(self.context, self.instance))
+        self.assertIn("the host has changed since, and a rule refuses now", again)
+        self.assertIn("verdict=refused", line)
+
     def test_off_reads_nothing(self) -> None:
         gate = self.make_gate(self.voters, mode="off")
         gate.incoming(self.context, self.instance, {})
         gate.outgoing(self.context, self.instance)
         gate.arriving(self.context, self.instance)
-        self.get_by_host.assert_not_called()
+        self.read_guests.assert_not_called()
         self.get_by_uuid.assert_not_called()
 
     def test_audit_records_what_enforce_refuses(self) -> None:
@@ -273,7 +296,7 @@ class StandingGateTest(GateTestCase):
     def test_in_audit_a_database_that_hangs_delays_by_no_more_than_a_round(self) -> None:
         release = threading.Event()
         self.addCleanup(release.set)
-        self.get_by_host.side_effect = lambda *a, **k: release.wait(30)
+        self.read_guests.side_effect = lambda *a, **k: release.wait(30)
         gate = self.make_gate(self.voters, mode="audit")
         began = time.monotonic()
         gate.incoming(self.context, self.instance, {})

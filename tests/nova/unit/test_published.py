@@ -7,7 +7,8 @@ import time
 from unittest import mock
 
 from consent_core import MemoryVoters, Mode, Outlook, Outlooks, Voter
-from nova_consent import published
+from nova_consent import agents, published
+from nova_consent.agents import Agents
 from nova_consent.published import make_digest
 from unit.gates import NEIGHBOUR, GateTestCase
 
@@ -28,7 +29,7 @@ class PublishedTest(GateTestCase):
         self.here(self.neighbour())
 
     def here(self, *instances) -> None:
-        self.get_by_host.return_value = list(instances)
+        self.read_guests.return_value = list(instances)
 
     def digest(self, text: str = "", refusals: int = 0, **options) -> str:
         (self.folder / "host.yaml").write_text(text)
@@ -37,7 +38,7 @@ class PublishedTest(GateTestCase):
             "host2",
             self.gate._settings.current(),
             self.gate.standing,
-            self.voters,
+            Agents(self.voters),
             RESOURCES,
             self.connected,
             refusals,
@@ -54,7 +55,7 @@ class PublishedTest(GateTestCase):
 
     def test_off_publishes_nothing_and_reads_nothing(self) -> None:
         self.assertEqual("", self.digest("mode: 'off'\n"))
-        self.get_by_host.assert_not_called()
+        self.read_guests.assert_not_called()
         self.connected.assert_not_called()
 
     def test_who_has_an_agent_has_to_be_asked(self) -> None:
@@ -74,8 +75,12 @@ class PublishedTest(GateTestCase):
         self.here(self.neighbour(metadata={"consent:rule:a": REFUSE}))
         self.assertEqual(Outlook.REFUSE, self.judged(**UNLIMITED).outlook)
         self.assertIn("quiet please", self.judged(**UNLIMITED).reason)
-        # Where refusals count only so often, a gate has to count them.
+        # Where refusals count only so often, a gate has to count them; the rest is certain.
         self.assertEqual((Outlook.ASK, 1), self.outlook(veto_budget_vm=5))
+        for rule in ("{answer: consent}", "{when: {guest.vcpus: '> 8'}, answer: refuse}"):
+            self.here(self.neighbour(metadata={"consent:rule:a": rule}))
+            self.assertEqual((Outlook.CONSENT, 0), self.outlook(veto_budget_vm=5))
+        self.here(self.neighbour(metadata={"consent:rule:a": REFUSE}))
         self.assertEqual(Outlook.CONSENT, self.judged(veto="entitled").outlook)
 
     def test_the_hypervisors_rules_come_before_its_plain_word(self) -> None:
@@ -98,7 +103,9 @@ class PublishedTest(GateTestCase):
     def test_what_only_the_gate_knows_is_asked(self) -> None:
         for fact in ("time.hour: '>= 0'", "guest.image.x: y", "guest.tag: <in> y"):
             self.here(
-                self.neighbour(metadata={"consent:rule:a": f"{{when: {{{fact}}}, answer: refuse}}"})
+                self.neighbour(
+                    extra_specs={"consent:rule:a": f"{{when: {{{fact}}}, answer: refuse}}"}
+                )
             )
             self.connected.return_value = frozenset({NEIGHBOUR})
             self.assertEqual(Outlook.ASK, self.judged().outlook, fact)
@@ -110,7 +117,7 @@ class PublishedTest(GateTestCase):
         self.voters = mock.Mock(spec=["policies", "_port"], policies=mock.Mock(return_value=said))
         self.voters._port = MemoryVoters([])._port
         self.assertEqual(Outlook.REFUSE, self.judged(**UNLIMITED).outlook)
-        self.voters.policies.assert_called_once_with([NEIGHBOUR], published.AGENTS_S)
+        self.voters.policies.assert_called_once_with([NEIGHBOUR], agents.DEADLINE_S)
         [guest] = self.gate.standing.guests([self.neighbour()], self.gate._settings.current())
         self.assertIsNotNone(guest.policy)
         self.voters.policies.side_effect = RuntimeError("the worker died")
@@ -132,7 +139,7 @@ class PublishedTest(GateTestCase):
         guests = []
         for n in range(200):
             uuid = f"00000000-0000-4000-8000-{n:012}"
-            rule = f"{{when: {{guest.id: 's== {n}{'x' * 150}'}}, answer: refuse}}"
+            rule = f"{{when: {{guest.vcpus: '> {n}'}}, answer: refuse, because: {'x' * 150}}}"
             guests.append(self.neighbour(uuid, metadata={"consent:rule:a": rule}))
         self.here(*guests)
         judgement = self.judged()

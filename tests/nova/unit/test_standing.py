@@ -7,7 +7,7 @@ import datetime
 from types import SimpleNamespace
 from unittest import mock
 
-from consent_core import Source, StandingAnswer
+from consent_core import RuleSet, Source, StandingAnswer, fact_table
 from nova_consent.standing import Standing, fingerprint, mover_facts, time_facts
 from nova_consent.veto import VetoBudgets
 from unit.gates import NEIGHBOUR, GateTestCase
@@ -19,9 +19,8 @@ BIG = '{when: {guest.vcpus: ">= 2"}, answer: refuse, because: too big}'
 class StandingTest(GateTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.now = 1000.0
         self.budgets = VetoBudgets(2, 0)
-        self.standing = Standing("host2", self.budgets, lambda: self.now)
+        self.standing = Standing("host2", self.budgets)
 
     def in_force(self, text: str = "", **options):
         (self.folder / "host.yaml").write_text(text)
@@ -56,15 +55,18 @@ class StandingTest(GateTestCase):
         self.assertEqual((StandingAnswer.CONSENT, Source.HOST), (vote.answer, vote.source))
 
     def test_a_guests_own_rules_learn_nothing_that_it_is_not_told(self) -> None:
-        rule = "{when: {%s: s== x}, answer: abstain}"
-        for fact in ("guest.id", "guest.project", "guest.image.a", "source.host", "site.projects"):
+        told = {"operation", "guest.vcpus", "guest.memory_mib"}
+        for fact in fact_table():
+            name = fact.name.replace("*", "a")
+            rule = {"consent:rule:a": f"{{when: {{{name}: <in> 4}}, answer: abstain}}"}
+            case = {name: ["4"] if fact.type == "list" else "4"}
             for opaque in (True, False):
-                self.standing = Standing("host2", self.budgets, lambda: self.now, opaque)
-                own = self.guest(metadata={"consent:rule:a": rule % fact})
-                flavor = self.guest(extra_specs={"consent:rule:a": rule % fact})
-                asked = own.policy.vote({fact: "x"}).answer
-                self.assertEqual("ask" if opaque else "abstain", asked.value, fact)
-                self.assertEqual("abstain", flavor.policy.vote({fact: "x"}).answer.value)
+                self.standing = Standing("host2", self.budgets, opaque)
+                own = self.guest(metadata=rule).policy.vote(case).answer.value
+                known = name in told or name.startswith(("me.", "time.")) or not opaque
+                self.assertEqual("abstain" if known else "ask", own, name)
+                flavor = self.guest(extra_specs=rule)
+                self.assertEqual("abstain", flavor.policy.vote(case).answer.value, name)
 
     def test_a_guests_own_rules_are_few(self) -> None:
         for conditions, answer in ((128, "refuse"), (129, "ask")):
@@ -102,10 +104,10 @@ class StandingTest(GateTestCase):
                     guest = self.guest(metadata={"consent:rule:a": text})
                     vote = self.vote(guest)
                     self.assertEqual(StandingAnswer.ASK, vote.answer, text)
-                self.guest(
-                    uuid="22222222-2222-4222-8222-222222222222", metadata={"consent:rule:a": text}
-                )
-            self.assertEqual(1, log.warning.call_count, text)
+                self.assertEqual(1, log.warning.call_count, text)
+                other = "22222222-2222-4222-8222-222222222222"
+                self.guest(uuid=other, metadata={"consent:rule:a": text})
+                self.assertEqual(2, log.warning.call_count, text)
         # It hides what counts less than itself, and nothing of what counts more.
         said = {"metadata": {"consent:rule:a": "{"}, "extra_specs": {"consent:rule:a": BIG}}
         self.assertEqual(StandingAnswer.REFUSE, self.vote(self.guest(**said)).answer)
@@ -156,13 +158,32 @@ class StandingTest(GateTestCase):
         policy = self.in_force(f"voters: listed\nlisted: [{NEIGHBOUR}]\n")
         self.assertIsNotNone(self.guest(policy, **said).policy)
 
-    def test_what_agents_said_holds_for_a_while(self) -> None:
+    def test_an_agent_without_rules_has_said_nothing(self) -> None:
         self.standing.hear_agents({NEIGHBOUR: '[{"name": "a", "answer": "consent"}]'})
         self.assertIsNotNone(self.guest().policy)
-        self.now += 301.0
-        self.assertIsNone(self.guest().policy)
-        self.standing.hear_agents({})
-        self.assertIsNone(self.guest().policy)
+        for nothing in ({NEIGHBOUR: "[]"}, {}):
+            self.standing.hear_agents(nothing)
+            self.assertIsNone(self.guest().policy)
+
+    def test_a_guests_own_words_are_short(self) -> None:
+        rule = '[{"name": "a", "answer": "refuse", "because": "%s"}]'
+        for text, answer in ((rule % "x", "refuse"), (rule % "x" + " " * 16384, "ask")):
+            self.standing.hear_agents({NEIGHBOUR: text})
+            self.assertEqual(answer, self.vote(self.guest()).answer.value)
+
+    def test_many_words_of_one_guest_drive_out_nobodys_else(self) -> None:
+        self.guest(extra_specs={"consent:rule:a": REFUSE})
+        self.guest(metadata={"consent:rule:a": "{"})
+        with mock.patch("nova_consent.standing.LOG") as log:
+            for n in range(5000):
+                self.guest(metadata={"consent:rule:a": f"{{answer: refuse, because: b{n}}}"})
+            self.guest(
+                uuid="22222222-2222-4222-8222-222222222222", metadata={"consent:rule:a": "{"}
+            )
+            self.assertEqual(1, log.warning.call_count)
+        with mock.patch.object(RuleSet, "of_properties") as parse:
+            self.guest(extra_specs={"consent:rule:a": REFUSE})
+            parse.assert_not_called()
 
     def test_facts_of_the_site(self) -> None:
         policy = self.in_force()
@@ -194,6 +215,10 @@ class StandingTest(GateTestCase):
             {"source.aggregates": "['a']", "source.zone": "z", "source.host": "host2"},
             self.standing.source(policy),
         )
+        policy = SimpleNamespace(facts={"source.zone": "y", "guest.server_group_policy": "soft"})
+        for facts in (self.standing.site([], policy), self.standing.source(policy)):
+            self.assertEqual("y", facts["source.zone"])
+            self.assertEqual("soft", facts["guest.server_group_policy"])
 
     def test_facts_of_the_mover(self) -> None:
         self.instance.system_metadata = {
@@ -239,6 +264,8 @@ class StandingTest(GateTestCase):
         self.instance.metadata = {"consent:rule:a": REFUSE}
         self.assertEqual(before, said())
         self.standing.hear_agents({other: "[]"})
+        self.assertEqual(before, said())
+        self.standing.hear_agents({other: '[{"name": "a", "answer": "consent"}]'})
         self.assertNotEqual(before, said())
         guests = self.standing.guests([self.neighbour()], policy)
         changed = dataclasses.replace(policy, version=policy.version + 1)
