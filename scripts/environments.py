@@ -67,6 +67,8 @@ def run(*command: str | Path) -> None:
     environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + environment.get("PATH", "")
     if shutil.which("ccache"):  # CMake takes it from here, in the wheel's build too
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
+        # By the name that CMakePresets.json has, so that what the tests compiled is not compiled again.
+        environment.setdefault("CXX", "/usr/bin/g++")
     subprocess.run(
         [str(part) for part in command], check=True, cwd=ROOT, stdout=sys.stderr, env=environment
     )
