@@ -69,6 +69,7 @@ def run(*command: str | Path) -> None:
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         # By the name that CMakePresets.json has, so that what the tests compiled is not compiled again.
         environment.setdefault("CXX", "/usr/bin/g++")
+        environment.update(CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1")
     subprocess.run(
         [str(part) for part in command], check=True, cwd=ROOT, stdout=sys.stderr, env=environment
     )
