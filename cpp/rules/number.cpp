@@ -11,7 +11,7 @@
 namespace consent {
 namespace {
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_decimal(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool is_ascii_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /// Lower case of ASCII letters; the locale has no say.
@@ -27,7 +27,7 @@ bool is_decimal(std::string_view text) noexcept {
     std::size_t at = 0;
     const auto digits = [&] {
         const std::size_t from = at;
-        while (at < text.size() && is_digit(text[at])) { ++at; }
+        while (at < text.size() && is_decimal(text[at])) { ++at; }
         return at - from;
     };
     std::size_t count = digits();
@@ -52,7 +52,7 @@ bool drop_underscores(std::string& text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '_') {
             kept.push_back(text[i]);
-        } else if (i == 0 || !is_digit(text[i - 1]) || i + 1 == text.size() || !is_digit(text[i + 1])) {
+        } else if (i == 0 || !is_decimal(text[i - 1]) || i + 1 == text.size() || !is_decimal(text[i + 1])) {
             return false;
         }
     }
@@ -77,7 +77,7 @@ double nearest_double(std::string_view digits) {
     std::int64_t exponent = 0;
     for (std::size_t i = e + 1; i < digits.size(); ++i) {
         if (digits[i] == '-') { negative = true; }
-        if (is_digit(digits[i])) {
+        if (is_decimal(digits[i])) {
             exponent = std::min<std::int64_t>(exponent * 10 + (digits[i] - '0'), 1'000'000'000);
         }
     }

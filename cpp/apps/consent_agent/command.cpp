@@ -22,8 +22,8 @@ namespace consent::agent {
 namespace {
 
 constexpr std::size_t max_kept = 1024;  // bytes of the first line; far more than is shown of it
-constexpr std::size_t read_size = 4096;
-constexpr int max_reads = 16;  // a command that never stops writing is left to its time-out
+constexpr std::size_t output_size = 4096;
+constexpr int max_output_reads = 16;  // a command that never stops writing is left to its time-out
 constexpr int exit_consent = 0;
 constexpr int exit_refuse = 1;
 constexpr int exit_abstain = 3;  // 2 is what shells and many programs give for wrong usage
@@ -131,8 +131,8 @@ Command::~Command() {
 }
 
 void Command::read_output() {
-    std::array<char, read_size> buffer;
-    for (int reads = 0; output_ && reads < max_reads; ++reads) {
+    std::array<char, output_size> buffer;
+    for (int reads = 0; output_ && reads < max_output_reads; ++reads) {
         const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) { return; }
         if (got <= 0) {

@@ -13,7 +13,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson check_lesson{
     R"(consentctl policy check: would these files be taken?
 
 Usage: consentctl policy check [OPTIONS] FILE...
@@ -132,7 +132,7 @@ int policy_check(const Arguments& arguments, Streams streams) {
     known.add_options()("kind", options::value<std::string>()->value_name("KIND"),
                         "what the files are; default: told by what is in them")(
         "strict", "a warning counts as a fault")("json", "print JSON instead of lines");
-    const auto given = read_options(arguments, known, "file", lesson, streams.out);
+    const auto given = read_options(arguments, known, "file", check_lesson, streams.out);
     if (!given) { return 0; }
     const std::vector<std::string> names = all(*given, "file");
     if (names.empty()) { throw UsageError("name at least one file to check"); }

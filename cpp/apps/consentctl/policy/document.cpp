@@ -15,10 +15,9 @@ namespace consentctl {
 namespace {
 
 using consent::PolicyError;
-using json = nlohmann::json;
 
 /// Builds the tree while JSON is read, so that a large file is held once and its depth is bounded.
-class TreeBuilder : public json::json_sax_t {
+class TreeBuilder : public nlohmann::json::json_sax_t {
   public:
     explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
 
@@ -46,7 +45,8 @@ class TreeBuilder : public json::json_sax_t {
         return true;
     }
 
-    bool parse_error(std::size_t position, const std::string& /*token*/, const json::exception& /*error*/) override {
+    bool parse_error(std::size_t position, const std::string& /*token*/,
+                     const nlohmann::json::exception& /*error*/) override {
         failed_at_ = position;
         return false;
     }
@@ -152,7 +152,7 @@ Document parse_document(std::string_view text, const std::string& file) {
     std::optional<std::pair<int, int>> place;
     if (looks_like_json(text)) {
         TreeBuilder builder(file);
-        if (json::sax_parse(text, &builder)) { return {file, builder.take()}; }
+        if (nlohmann::json::sax_parse(text, &builder)) { return {file, builder.take()}; }
         place = place_of(text, builder.failed_at());
     }
     // Small and no JSON: a list or map of YAML may begin with a bracket too, and YAML's errors tell more.

@@ -11,11 +11,11 @@ namespace {
 namespace policy = consent::policy;
 using consent::StandingAnswer;
 
-constexpr std::size_t max_name_bytes = 255;
+constexpr std::size_t max_example_bytes = 255;
 
 std::string text_of(const Field& field, std::string_view example) {
     const std::string& text = policy::read_text(field, example);
-    if (text.size() > max_name_bytes || consent::wire::clean(text, SIZE_MAX) != text) {
+    if (text.size() > max_example_bytes || consent::wire::clean(text, SIZE_MAX) != text) {
         field.fail("is longer than 255 bytes or cannot be shown", "write one line of printable characters");
     }
     return text;

@@ -11,7 +11,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson explain_lesson{
     R"(consentctl policy explain: why does a policy answer so?
 
 Usage: consentctl policy explain --policy FILE [--policy FILE] [--facts FILE] [--fact FACT=VALUE ...]
@@ -199,7 +199,7 @@ int policy_explain(const Arguments& arguments, Streams streams) {
         "one fact, over those of --facts; may be repeated")(
         "no-veto", "the voter has no veto: a refusal of an agent's file is recorded only")(
         "json", "print JSON instead of text");
-    const auto given = read_options(arguments, known, "", lesson, streams.out);
+    const auto given = read_options(arguments, known, "", explain_lesson, streams.out);
     if (!given) { return 0; }
     const std::vector<std::string> names = all(*given, "policy");
     if (names.empty()) { throw UsageError("--policy is missing: name the file to explain"); }
@@ -219,7 +219,11 @@ int policy_explain(const Arguments& arguments, Streams streams) {
     if (made.vote.answer == consent::StandingAnswer::refuse) {
         made.changes = consent::changes(made.policy, made.facts);
     }
-    (given->count("json") != 0 ? print_json : print)(made, streams.out);
+    if (given->count("json") != 0) {
+        print_json(made, streams.out);
+    } else {
+        print(made, streams.out);
+    }
     return 0;
 }
 

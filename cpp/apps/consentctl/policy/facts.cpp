@@ -11,7 +11,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson facts_lesson{
     R"(consentctl policy facts: what rules may ask about.
 
 Usage: consentctl policy facts [OPTIONS] [TEXT]
@@ -39,7 +39,7 @@ int policy_facts(const Arguments& arguments, Streams streams) {
     known.add_options()("json", "print JSON instead of a table")(
         "markdown",
         "print the reference of facts, expressions, answers, sources and bounds, as the documentation has it");
-    const auto given = read_options(arguments, known, "text", lesson, streams.out);
+    const auto given = read_options(arguments, known, "text", facts_lesson, streams.out);
     if (!given) { return 0; }
     if (given->count("markdown") != 0) {
         streams.out << reference_page();

@@ -13,7 +13,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson matrix_lesson{
     R"(consentctl policy matrix: who may go where, by what is stated beforehand?
 
 Usage: consentctl policy matrix [OPTIONS] INVENTORY
@@ -179,7 +179,7 @@ int policy_matrix(const Arguments& arguments, Streams streams) {
         "a fact in every case, over all others; may be repeated")(
         "html", options::value<std::string>()->value_name("FILE"), "write a page to look at into FILE, print no table")(
         "json", "print JSON instead of a table");
-    const auto given = read_options(arguments, known, "inventory", lesson, streams.out);
+    const auto given = read_options(arguments, known, "inventory", matrix_lesson, streams.out);
     if (!given) { return 0; }
     const std::vector<std::string> names = all(*given, "inventory");
     if (names.size() != 1) { throw UsageError("name one inventory"); }

@@ -12,8 +12,6 @@
 namespace consentctl {
 namespace {
 
-using json = nlohmann::json;
-
 /// Texts that stand in the page once, however often they are used.
 class Texts {
   public:
@@ -22,11 +20,11 @@ class Texts {
         if (fresh) { list_.push_back(text); }
         return at->second;
     }
-    [[nodiscard]] const json& list() const { return list_; }
+    [[nodiscard]] const nlohmann::json& list() const { return list_; }
 
   private:
     std::map<std::string, std::size_t> places_;
-    json list_ = json::array();
+    nlohmann::json list_ = nlohmann::json::array();
 };
 
 std::string base64(const std::vector<std::uint8_t>& bytes) {
@@ -75,51 +73,52 @@ std::string line_of(const Facts& facts) {
     return line.substr(0, 400);
 }
 
-json decision_of(const Decision& decision, Texts& texts) {
-    return json::array({static_cast<int>(decision.outlook), texts.add(decision.voter), texts.add(decision.source),
-                        texts.add(decision.rule), texts.add(decision.because), texts.add(decision.why)});
+nlohmann::json decision_of(const Decision& decision, Texts& texts) {
+    return nlohmann::json::array({static_cast<int>(decision.outlook), texts.add(decision.voter),
+                                  texts.add(decision.source), texts.add(decision.rule), texts.add(decision.because),
+                                  texts.add(decision.why)});
 }
 
 }  // namespace
 
 std::string page(const Grid& grid, const Inventory& inventory) {
     Texts texts;
-    json decisions = json::array();
+    nlohmann::json decisions = nlohmann::json::array();
     for (const Decision& decision : grid.decisions) { decisions.push_back(decision_of(decision, texts)); }
     for (const auto outlook : {consent::Outlook::consent, consent::Outlook::ask, consent::Outlook::refuse}) {
         decisions.push_back(decision_of({outlook, "", "", "", "", "one of many reasons: see the table"}, texts));
     }
-    json palettes = json::array();
+    nlohmann::json palettes = nlohmann::json::array();
     std::vector<std::uint8_t> cells;
     for (std::size_t h = 0; h < grid.hosts.size(); ++h) {
         Packed packed = pack(grid, h, grid.decisions.size());
         cells.insert(cells.end(), packed.cells.begin(), packed.cells.end());
         palettes.push_back(std::move(packed.palette));
     }
-    json mover_facts = json::array();
+    nlohmann::json mover_facts = nlohmann::json::array();
     for (const InventoryMover& mover : inventory.movers) { mover_facts.push_back(line_of(mover.facts)); }
-    json host_facts = json::array();
+    nlohmann::json host_facts = nlohmann::json::array();
     for (const InventoryHost& host : inventory.hosts) { host_facts.push_back(line_of(facts_of(host))); }
-    json modes = json::array();
+    nlohmann::json modes = nlohmann::json::array();
     for (const auto& mode : grid.modes) { modes.push_back(mode ? to_string(*mode) : std::string_view{}); }
 
-    const json data{{"movers", grid.movers},
-                    {"hosts", grid.hosts},
-                    {"moverFacts", std::move(mover_facts)},
-                    {"hostFacts", std::move(host_facts)},
-                    {"modes", std::move(modes)},
-                    {"moverOrder", by_similarity(outlooks_of(grid, false))},
-                    {"hostOrder", by_similarity(outlooks_of(grid, true))},
-                    {"decisions", std::move(decisions)},
-                    {"palettes", std::move(palettes)},
-                    {"texts", texts.list()},
-                    {"cells", base64(cells)}};
+    const nlohmann::json data{{"movers", grid.movers},
+                              {"hosts", grid.hosts},
+                              {"moverFacts", std::move(mover_facts)},
+                              {"hostFacts", std::move(host_facts)},
+                              {"modes", std::move(modes)},
+                              {"moverOrder", by_similarity(outlooks_of(grid, false))},
+                              {"hostOrder", by_similarity(outlooks_of(grid, true))},
+                              {"decisions", std::move(decisions)},
+                              {"palettes", std::move(palettes)},
+                              {"texts", texts.list()},
+                              {"cells", base64(cells)}};
     constexpr std::string_view hole = "@CONSENT_DATA@";
     const std::string_view whole = page_html();
     const std::size_t at = whole.find(hole);
     std::string out(whole.substr(0, at));
     // A name must not end the script that holds the data.
-    for (const char c : data.dump(-1, ' ', false, json::error_handler_t::replace)) {
+    for (const char c : data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) {
         if (c == '<') {
             out += "\\u003c";
         } else {

@@ -13,8 +13,6 @@
 namespace consentctl {
 namespace {
 
-using json = nlohmann::json;
-
 constexpr std::string_view mark = "consent round=";
 constexpr std::size_t max_line_bytes = 64 * 1024;
 
@@ -63,7 +61,7 @@ std::optional<std::string> take_quoted(std::string_view& text) {
     std::size_t end = 1;
     while (end < text.size() && text[end] != '"') { end += text[end] == '\\' ? 2U : 1U; }
     if (!text.starts_with('"') || end >= text.size()) { return std::nullopt; }
-    const json value = json::parse(text.substr(0, end + 1), nullptr, false);
+    const nlohmann::json value = nlohmann::json::parse(text.substr(0, end + 1), nullptr, false);
     if (!value.is_string()) { return std::nullopt; }
     text.remove_prefix(end + 1);
     return value.get<std::string>();
@@ -138,12 +136,12 @@ std::optional<Record> record_of_line(std::string_view line) {
     return record;
 }
 
-std::string text_at(const json& object, const char* name) {
+std::string text_at(const nlohmann::json& object, const char* name) {
     const auto at = object.find(name);
     return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
-std::optional<Record> record_of_json(const json& object) {
+std::optional<Record> record_of_json(const nlohmann::json& object) {
     if (!object.is_object() || !is_verdict(text_at(object, "verdict"))) { return std::nullopt; }
     Record record;
     record.round = text_at(object, "round");
@@ -163,7 +161,7 @@ std::optional<Record> record_of_json(const json& object) {
     }
     add_places(record);
     if (const auto voters = object.find("voters"); voters != object.end() && voters->is_array()) {
-        for (const json& voter : *voters) {
+        for (const nlohmann::json& voter : *voters) {
             if (voter.is_object()) { record.voters.push_back({text_at(voter, "id"), text_at(voter, "project")}); }
         }
     }
@@ -190,10 +188,10 @@ Records read_records(std::string_view text) {
     if (first != std::string_view::npos && text[first] == '{') {
         std::istringstream in{std::string(text)};
         while (in >> std::ws, in.peek() != std::istringstream::traits_type::eof()) {
-            json value;
+            nlohmann::json value;
             try {
                 in >> value;
-            } catch (const json::exception&) {  // what stands behind it cannot be told apart any more
+            } catch (const nlohmann::json::exception&) {  // what stands behind it cannot be told apart any more
                 ++all.passed_over;
                 break;
             }

@@ -9,7 +9,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson schema_lesson{
     R"(consentctl policy schema: the JSON Schema of a kind of file, for editors that complete and check.
 
 Usage: consentctl policy schema KIND
@@ -30,7 +30,8 @@ Exit codes:
 }  // namespace
 
 int policy_schema(const Arguments& arguments, Streams streams) {
-    const auto given = read_options(arguments, options::options_description("Options"), "kind", lesson, streams.out);
+    const auto given =
+        read_options(arguments, options::options_description("Options"), "kind", schema_lesson, streams.out);
     if (!given) { return 0; }
     const std::vector<std::string> kinds = all(*given, "kind");
     if (kinds.size() != 1) { throw UsageError("name one kind of file: host, agent, application or examples"); }

@@ -13,7 +13,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson simulate_lesson{
     R"(consentctl policy simulate: what would a new policy have made of what was decided?
 
 Usage: consentctl policy simulate --policy FILE --records FILE [OPTIONS]
@@ -132,7 +132,7 @@ int policy_simulate(const Arguments& arguments, Streams streams) {
         "fact,f", options::value<std::vector<std::string>>()->value_name("FACT=VALUE"),
         "a fact in every case, over all others; may be repeated")("all", "show decisions that stay the same, too")(
         "json", "print JSON instead of a table");
-    const auto given = read_options(arguments, known, "", lesson, streams.out);
+    const auto given = read_options(arguments, known, "", simulate_lesson, streams.out);
     if (!given) { return 0; }
     const auto policy = load_policy_file(required(*given, "policy"), Kind::host);
     const std::string file = required(*given, "records");

@@ -10,7 +10,7 @@
 namespace consentctl {
 namespace {
 
-constexpr Lesson lesson{
+constexpr Lesson test_lesson{
     R"(consentctl policy test: does a policy say what its examples expect?
 
 Usage: consentctl policy test [OPTIONS] FILE...
@@ -132,7 +132,7 @@ int policy_test(const Arguments& arguments, Streams streams) {
     options::options_description known("Options");
     known.add_options()("quiet,q", "print only examples that fail, and the count")("json",
                                                                                    "print JSON instead of a table");
-    const auto given = read_options(arguments, known, "file", lesson, streams.out);
+    const auto given = read_options(arguments, known, "file", test_lesson, streams.out);
     if (!given) { return 0; }
     const std::vector<std::string> names = all(*given, "file");
     if (names.empty()) { throw UsageError("name at least one examples file"); }
