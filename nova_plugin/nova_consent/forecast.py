@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import operator
 import os
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import nova.conf
@@ -96,12 +97,7 @@ class Forecaster:
         operation = self._operation(spec)
         if operation not in self.options().operations:
             return None
-        judgements = self._judge(spec, operation, digests)
-        refusing = {
-            name
-            for name, judgement in judgements.items()
-            if judgement.outlook is Outlook.REFUSE and judgement.mode is Mode.ENFORCE
-        }
+        judgements, refusing = self._judge(spec, operation, digests)
         if operation == LIVE_MIGRATION:
             refusing |= closed
         forecast = Forecast(operation, judgements, frozenset(refusing))
@@ -123,17 +119,17 @@ class Forecaster:
         """
         digests: dict[Name, str] = {}
         closed: set[Name] = set()
+        weighed = self.weighed
         for host in hosts:
             stats = getattr(host, "stats", None)
             if not stats:
                 continue
-            enforces = stats.get(MODE_STAT) == _ENFORCE
-            if not enforces and not self.weighed:
+            if not weighed and stats.get(MODE_STAT) != _ENFORCE:
                 continue
             digest = stats.get(DIGEST_STAT)
             if digest:
                 digests[name_of(host)] = digest  # what follows is in it, with its date
-            elif enforces and stats.get(ACCEPT_INCOMING_STAT) == "refuse":
+            elif stats.get(ACCEPT_INCOMING_STAT) == "refuse" and stats.get(MODE_STAT) == _ENFORCE:
                 closed.add(name_of(host))
         return digests, closed
 
@@ -156,9 +152,10 @@ class Forecaster:
 
     def _judge(
         self, spec: Any, operation: str, digests: Mapping[Name, str]
-    ) -> dict[Name, Judgement]:
+    ) -> tuple[dict[Name, Judgement], set[Name]]:
+        """What each says, and who in mode enforce would refuse."""
         if not digests:
-            return {}
+            return {}, set()
         judgements = self._batch().judge(
             list(digests.values()),
             mover_facts(spec, operation),
@@ -166,10 +163,15 @@ class Forecaster:
             self.options().digest_max_age_s,
         )
         named = dict(zip(digests, judgements, strict=True))
+        refusing = set()
         for name, judgement in named.items():
-            if judgement.outlook is Outlook.ASK and judgement.reason:
+            if not judgement.reason:
+                continue
+            if judgement.outlook is Outlook.ASK:
                 self._tell_unusable(name[0], judgement.reason)
-        return named
+            elif judgement.mode is Mode.ENFORCE:
+                refusing.add(name)
+        return named, refusing
 
     def _batch(self) -> Outlooks:
         # Keyed by pid: nova-scheduler forks its workers after it has loaded its filters.
@@ -225,9 +227,8 @@ def mover_facts(spec: Any, operation: str) -> dict[str, Any]:
     return facts
 
 
-def name_of(host: Any) -> Name:
-    """How a HostState is named in forecasts."""
-    return (host.host, getattr(host, "nodename", ""))
+name_of: Callable[[Any], Name] = operator.attrgetter("host", "nodename")
+"""How a HostState is named in forecasts. Not a function of ours: it is called for each host."""
 
 
 def _key(spec: Any) -> tuple[str, str]:

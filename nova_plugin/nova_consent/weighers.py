@@ -20,6 +20,8 @@ from nova_consent.forecast import FORECASTER, name_of
 
 LOG = logging.getLogger(__name__)
 
+_MULTIPLIER = "consent_weight_multiplier"
+"""In the metadata of aggregates, as Nova's weighers have theirs."""
 _RANKS = {Outlook.CONSENT: 0, Outlook.ASK: 1, Outlook.REFUSE: 2}
 
 
@@ -37,9 +39,11 @@ class ConsentWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         multiplier = SchedulerOptions().weight_multiplier
         try:
             multiplier = FORECASTER.options().weight_multiplier
-            return float(
-                utils.get_weight_multiplier(host_state, "consent_weight_multiplier", multiplier)
-            )
+            # Nova's helper takes several times as long to find nothing, and is called for each host.
+            for aggregate in host_state.aggregates:
+                if _MULTIPLIER in aggregate.metadata:
+                    return float(utils.get_weight_multiplier(host_state, _MULTIPLIER, multiplier))
+            return multiplier
         except Exception:  # noqa: BLE001  what cannot be read counts for nothing
             return multiplier
 

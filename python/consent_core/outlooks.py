@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from consent_core import _native
 from consent_core.standing import Facts, StandingPolicy
@@ -66,9 +67,8 @@ class Outlook(_Word):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What one host's digest says of a mover.
+class Judgement(NamedTuple):
+    """What one host's digest says of a mover. A tuple: a scheduler makes hundreds a request.
 
     Attributes:
         outlook: what its gate would say.
@@ -84,6 +84,10 @@ class Judgement:
     to_ask: int
     refusals: int
     reason: str
+
+
+_OUTLOOKS = {outlook.value: outlook for outlook in Outlook}
+_MODES = {mode.value: mode for mode in Mode}
 
 
 class Outlooks:
@@ -126,7 +130,7 @@ class Outlooks:
         """
         different, which = self._native.judge(digests, facts, int(now), int(max_age_s))
         judgements = [
-            Judgement(Outlook(outlook), Mode(mode), to_ask, refusals, reason)
+            Judgement(_OUTLOOKS[outlook], _MODES[mode], to_ask, refusals, reason)
             for outlook, mode, to_ask, refusals, reason in different
         ]
         return [judgements[place] for place in which]

@@ -21,7 +21,7 @@ REFUSES = {"consent_mode": "enforce", "consent_accept_incoming": "refuse"}
 
 
 def host(name: str, stats=None) -> SimpleNamespace:
-    return SimpleNamespace(host=name, stats=stats)
+    return SimpleNamespace(host=name, nodename="", stats=stats)
 
 
 class FilterCase(test.NoDBTestCase):
