@@ -30,7 +30,12 @@ class FilterCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
         read_scheduler_options(nova.conf.CONF)
-        self.hosts = [host("a", REFUSES), host("b", {}), host("c", None), SimpleNamespace(host="d")]
+        self.hosts = [
+            host("a", REFUSES),
+            host("b", {}),
+            host("c", None),
+            SimpleNamespace(host="d", nodename=""),
+        ]
         cell = objects.CellMapping(
             uuid="44444444-4444-4444-8444-444444444444",
             database_connection="sqlite://",
