@@ -126,7 +126,7 @@ void print(const Case& made, std::ostream& out) {
     out << '\n';
     if (made.vote.answer != consent::StandingAnswer::refuse) { return; }
     if (made.changes.empty()) {
-        out << "No change of one fact alone would turn it.\n";
+        out << "No change of one fact of the VM or of the hosts alone would turn it; time is not tried.\n";
         return;
     }
     out << "It would be no refusal with one of these changed:\n";

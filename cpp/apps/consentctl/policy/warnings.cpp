@@ -1,5 +1,7 @@
 #include "warnings.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,6 +47,31 @@ bool asks_guests_alone(const consent::RuleSeen& rule) {
     return guests_fact;
 }
 
+/// Every value that a fact can have, where those are few; else nothing.
+std::vector<std::string> all_values(std::string_view fact) {
+    std::vector<std::string> values;
+    const auto numbers = [&](int from, int to) {
+        for (int value = from; value <= to; ++value) { values.push_back(std::to_string(value)); }
+    };
+    if (fact == "me.kind") { values = {"neighbour", "mover", "hypervisor"}; }
+    if (fact == "time.hour") { numbers(0, 23); }
+    if (fact == "time.weekday") { numbers(1, 7); }
+    return values;
+}
+
+/// A condition that says the same whatever the fact is: a misspelt word, or a number out of its range.
+std::optional<std::string> foregone(std::string_view fact, const Expression& expression) {
+    const std::vector<std::string> values = all_values(fact);
+    if (values.empty()) { return std::nullopt; }
+    const auto holding = std::count_if(values.begin(), values.end(), [&](const std::string& value) {
+        return expression.match(value).truth == consent::Truth::yes;
+    });
+    if (holding != 0 && holding != std::ssize(values)) { return std::nullopt; }
+    const std::string range =
+        fact == "me.kind" ? "neighbour, mover or hypervisor" : values.front() + " to " + values.back();
+    return (holding == 0 ? "never holds: " : "always holds: ") + std::string(fact) + " is " + range;
+}
+
 /// What is to be said of one condition on a fact.
 std::vector<std::string> about(const consent::ConditionSeen& condition) {
     std::vector<std::string> found;
@@ -56,6 +83,7 @@ std::vector<std::string> about(const consent::ConditionSeen& condition) {
     if (const auto known = consent::find_fact(condition.fact)) {
         if (const auto text = misfit(consent::facts()[known->row], expression)) { found.push_back(written + *text); }
     }
+    if (const auto text = foregone(condition.fact, expression)) { found.push_back(written + *text); }
     return found;
 }
 

@@ -136,6 +136,10 @@ TEST_CASE("policy check: what is hardly meant is a warning") {
         {"guest.tag: <in> web", "<all-in> web"},
         {"site.aggregates: <all-in> gpu", "not known on a host"},
         {"me.project: s== red", "hypervisor"},
+        {"me.kind: s== neighbor", "never holds: me.kind is neighbour, mover or hypervisor"},
+        {"me.kind: s!= hypervisr", "always holds"},
+        {"time.hour: \">= 25\"", "never holds: time.hour is 0 to 23"},
+        {"time.weekday: \">= 1\"", "always holds: time.weekday is 1 to 7"},
     }));
     const std::string file =
         folder.write("host.yaml", "rules:\n  - name: odd\n    when: {" + when + "}\n    answer: refuse\n");
