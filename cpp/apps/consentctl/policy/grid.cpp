@@ -21,7 +21,8 @@ Grid make_grid(const Inventory& inventory, const Facts& always) {
     everywhere.insert(everywhere.end(), always.begin(), always.end());
     for (const InventoryHost& host : inventory.hosts) {
         grid.hosts.push_back(host.name);
-        grid.modes.push_back(host.policy && host.policy->host ? host.policy->host->mode : std::nullopt);
+        const consent::HostPolicy* settings = host.settings();
+        grid.modes.push_back(settings != nullptr ? settings->mode : std::nullopt);
         judges.emplace_back(host, everywhere, cache);
     }
     std::map<Decision, std::uint32_t> numbers;

@@ -41,6 +41,13 @@ struct InventoryHost {
     std::shared_ptr<const PolicyFile> policy;  ///< null: no rules
     Facts facts;                               ///< site.* and time.*
     std::vector<InventoryVoter> voters;
+
+    /// What its file says besides rules; null: it has none.
+    [[nodiscard]] const consent::HostPolicy* settings() const {
+        if (policy == nullptr) { return nullptr; }
+        const std::optional<consent::HostPolicy>& stated = policy->host;
+        return stated ? &*stated : nullptr;
+    }
 };
 
 struct InventoryMover {

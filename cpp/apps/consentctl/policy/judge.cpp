@@ -13,9 +13,9 @@ using consent::StandingAnswer;
 
 bool entitled(const InventoryVoter& voter, const InventoryHost& host) {
     if (voter.veto) { return *voter.veto; }
-    const auto& stated = host.policy && host.policy->host ? host.policy->host->veto : std::nullopt;
-    if (!stated) { return true; }
-    const auto& list = *stated;
+    const consent::HostPolicy* settings = host.settings();
+    if (settings == nullptr || !settings->veto) { return true; }
+    const auto& list = *settings->veto;
     const auto named = [&](const std::string* id) {
         return id && std::find(list.begin(), list.end(), *id) != list.end();
     };
@@ -55,7 +55,7 @@ Facts facts_of(const InventoryHost& host) {
 }
 
 HostJudge::HostJudge(const InventoryHost& host, const Facts& always, Cache& cache) {
-    if (host.policy && host.policy->host) { incoming_ = host.policy->host->accept_incoming; }
+    if (const consent::HostPolicy* settings = host.settings()) { incoming_ = settings->accept_incoming; }
     const Facts own = facts_of(host);
     const auto known = [&](const Facts& of_voter) {
         consent::FactSet facts;
