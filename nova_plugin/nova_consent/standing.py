@@ -16,7 +16,8 @@ import datetime
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from oslo_log import log as logging
@@ -45,6 +46,8 @@ LIVE_MIGRATION = "live-migration"
 OPERATORS = (Source.HOST, Source.FLAVOR)
 """Sources whose words are the operator's; the others are a tenant's."""
 
+_AGENTS_FOR_S = 300.0
+"""How long what agents said holds, when the host reports nothing meanwhile."""
 _CUT = 255
 """Characters at which Nova cuts image properties: one that long may have been longer."""
 _PARSED = 4096
@@ -96,6 +99,7 @@ class Standing:
         host: str,
         budgets: VetoBudgets,
         opaque: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`opaque`: guests' own rules may look only at what guests are told or know."""
         self._host = host
@@ -105,7 +109,8 @@ class Standing:
         # Apart, so that no tenant's words drive out operators'; of a guest only the newest.
         self._operators: _Kept = collections.OrderedDict()
         self._own: _Kept = collections.OrderedDict()
-        self._agents: Mapping[str, str] = {}
+        self._clock = clock
+        self._agents: tuple[float, Mapping[str, str]] = (0.0, {})
         self._numbers: Facts = {}
         self._unusable = RuleSet.parse('[{"name": "unusable", "answer": "ask"}]', "")
 
@@ -125,13 +130,15 @@ class Standing:
 
     def hear_agents(self, rules: Mapping[str, str]) -> None:
         """Takes what agents say, by their guests' UUIDs, in place of what they said before."""
-        self._agents = dict(rules)
+        self._agents = (self._clock(), dict(rules))
 
     # -- guests --
 
     def guests(self, instances: Iterable[Any], policy: Policy) -> tuple[Guest, ...]:
         """What was said for each of these instances (facts.guests_of), in order of UUID."""
-        agents = self._agents
+        heard_at, agents = self._agents
+        if self._clock() - heard_at > _AGENTS_FOR_S:
+            agents = {}
         found = [
             self._guest(each, policy, agents.get(each.uuid, ""))
             for each in instances

@@ -158,6 +158,14 @@ class StandingTest(GateTestCase):
         policy = self.in_force(f"voters: listed\nlisted: [{NEIGHBOUR}]\n")
         self.assertIsNotNone(self.guest(policy, **said).policy)
 
+    def test_what_agents_said_holds_for_a_while_without_a_report(self) -> None:
+        now = 1000.0
+        self.standing = Standing("host2", self.budgets, clock=lambda: now)
+        self.standing.hear_agents({NEIGHBOUR: '[{"name": "a", "answer": "consent"}]'})
+        self.assertIsNotNone(self.guest().policy)
+        now += 301.0
+        self.assertIsNone(self.guest().policy)
+
     def test_an_agent_without_rules_has_said_nothing(self) -> None:
         self.standing.hear_agents({NEIGHBOUR: '[{"name": "a", "answer": "consent"}]'})
         self.assertIsNotNone(self.guest().policy)
